@@ -1,0 +1,1 @@
+"""Messages and their channels: who hears of what, and how. Pure: standard library and requests."""
