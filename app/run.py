@@ -87,7 +87,7 @@ def standard_plan(settings: Settings, urls: Urls, environ: Mapping[str, str]) ->
     return Plan(
         preparations=((migrate,) if of_owner else ()) + ((load,) if demo else ()),
         children=(
-            Command("web", [*gunicorn, "app:create_app()"], base | of_web),
+            Command("web", [*gunicorn, "app:serve()"], base | of_web),
             Command("worker", [*flask, "worker"], base | of_worker),
         ),
         announcements=(accounts,) if demo else (),

@@ -359,6 +359,6 @@ def test_only_the_demonstration_mode_loads_demonstration_data(plan_for):
 def test_the_web_server_listens_where_the_settings_say(plan_for):
     web = plan_for("production", HOST="::", PORT="8123", WEB_WORKERS="3", WEB_THREADS="5").children[0]
     line = " ".join(web.arguments)
-    for part in ("--bind [::]:8123", "--workers 3", "--threads 5", "--worker-class gthread", "app:create_app()"):
+    for part in ("--bind [::]:8123", "--workers 3", "--threads 5", "--worker-class gthread", "app:serve()"):
         assert part in line
     assert plan_for("production", HOST="0.0.0.0", PORT="8123").ready_url == "http://127.0.0.1:8123/readyz"

@@ -1,0 +1,122 @@
+"""Transactions that know who acts.
+
+Row-level security decides what each statement may see. It reads the actor from settings of the transaction, so every
+transaction opens with one statement that sets them; without it nothing is visible. The settings are local to the
+transaction (`set_config(…, true)`): a pooled connection can not carry them into the next one.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from app import clock
+from app.extensions import db
+from workflows.actor import SYSTEM_ACTOR, Actor, Role
+
+AREA_ROLES = frozenset(
+    {
+        Role.TOWNSHIP_OFFICE,
+        Role.TOWNSHIP_DISCIPLINE,
+        Role.PETITION_OFFICE,
+        Role.COUNTY_DISCIPLINE,
+        Role.UPPER_DISCIPLINE,
+    }
+)
+ASSIGNED_ROLES = frozenset({Role.DEPARTMENT_HANDLER, Role.DISPATCHED_GROUP, Role.VILLAGE_SUPERVISOR})
+
+# One statement: nine settings and the demonstration offset in a single round trip. The unused ones are set to the empty
+# string on purpose, so that nothing of an earlier savepoint of the same transaction can remain.
+_SET_ACTOR = text(
+    """
+    SELECT set_config('mj.kind', :kind, true), set_config('mj.person', :person, true), set_config('mj.role', :role, true),
+           set_config('mj.org', :org, true), set_config('mj.lo', :lo, true), set_config('mj.hi', :hi, true),
+           set_config('mj.reach', :reach, true), set_config('mj.petition', :petition, true),
+           set_config('mj.purpose', :purpose, true), (SELECT seconds FROM clock_offset)
+    """
+)
+
+
+SYSTEM = SYSTEM_ACTOR
+
+
+def reach_of(actor: Actor, petition_id: UUID | None) -> str:
+    """How far the actor sees: `all`, `area`, `assigned`, `own`, `receipt`, or nothing (the empty string)."""
+    if actor.kind == "system":
+        return "all"
+    if actor.kind == "petitioner":
+        return "receipt" if petition_id else "own"
+    if actor.role in AREA_ROLES:
+        return "area"
+    return "assigned" if actor.role in ASSIGNED_ROLES else ""
+
+
+def set_actor(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "") -> None:
+    """Tell the open transaction who acts. `petition_id` narrows a petitioner signed in by receipt to that one case."""
+    staff = actor.kind == "staff"
+    row = db.session.execute(
+        _SET_ACTOR,
+        {
+            "kind": actor.kind,
+            "person": str(actor.person_id or ""),
+            "role": actor.role,
+            "org": str(actor.org_id or ""),
+            "lo": actor.scope if staff else "",
+            # ':' is the character after '9', so [scope, scope:) holds exactly the codes that begin with the scope.
+            "hi": f"{actor.scope}:" if actor.scope or not staff else "",
+            "reach": reach_of(actor, petition_id),
+            "petition": str(petition_id or ""),
+            "purpose": purpose,
+        },
+    ).one()
+    clock.offset_seconds.set(row[-1] or 0)
+
+
+@contextmanager
+def transaction(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "") -> Iterator[None]:
+    """One transaction in the actor's name: committed at the end, rolled back on any exception."""
+    try:
+        set_actor(actor, petition_id=petition_id, purpose=purpose)
+        yield
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        raise
+
+
+class UnsafeRole(RuntimeError):
+    """The process is connected with a database role that row-level security would not bind."""
+
+
+def require_bound_role() -> None:
+    """Raise UnsafeRole when this connection is superuser, may bypass row-level security, or owns the tables."""
+    row = db.session.execute(
+        text(
+            """
+            SELECT r.rolname, r.rolsuper, r.rolbypassrls,
+                   EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relowner = r.oid)
+              FROM pg_roles r WHERE r.rolname = current_user
+            """
+        )
+    ).one()
+    db.session.rollback()
+    name, superuser, bypass, owner = row
+    faults = [word for word, yes in (("superuser", superuser), ("BYPASSRLS", bypass), ("owner", owner)) if yes]
+    if faults:
+        raise UnsafeRole(
+            f"The database role {name!r} is {' and '.join(faults)}; row-level security would not bind it. "
+            "Give DATABASE_URL (web) and WORKER_DATABASE_URL (worker) roles of their own: see docs/how-to/deploy.md."
+        )
+
+
+def is_reachable() -> bool:
+    """Whether the database answers a trivial query."""
+    try:
+        db.session.execute(text("SELECT 1"))
+    except OperationalError:
+        return False
+    finally:
+        db.session.rollback()
+    return True

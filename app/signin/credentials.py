@@ -1,0 +1,85 @@
+"""Passwords and codes of staff: how they are stored and compared."""
+
+import hmac
+import secrets
+import time
+from functools import cache
+from uuid import UUID
+
+import pyotp
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import text
+
+from app.errors import Unauthorised
+from app.extensions import db
+
+# 19 MiB and two passes (the least that OWASP recommends), not the library's 64 MiB: sixteen threads may hash at once.
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+STEP_SECONDS = 30
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash to store."""
+    return _HASHER.hash(password)
+
+
+def password_matches(stored: str, password: str) -> bool:
+    """Whether `password` is the one behind the hash; False as well for a hash that is none."""
+    try:
+        return _HASHER.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def needs_rehash(stored: str) -> bool:
+    """Whether the hash was made with other costs than those of today."""
+    return _HASHER.check_needs_rehash(stored)
+
+
+@cache
+def nobodys_hash() -> str:
+    """A hash that no password fits: checking against it makes an unknown name cost as much time as a known one."""
+    return hash_password(secrets.token_urlsafe())
+
+
+def require_password(account_id: UUID, password: str) -> None:
+    """Raise Unauthorised `wrong-credentials` unless it is the password of the account."""
+    stored = db.session.execute(
+        text("SELECT password_hash FROM staff_accounts WHERE id = :id"), {"id": account_id}
+    ).scalar_one()
+    if not password_matches(stored, password):
+        raise Unauthorised("wrong-credentials")
+
+
+def store_password(account_id: UUID, password: str, *, must_change: bool) -> None:
+    """Store the hash of a password; `must_change` allows nothing but changing it again."""
+    db.session.execute(
+        text("UPDATE staff_accounts SET password_hash = :hash, must_change_password = :must WHERE id = :id"),
+        {"hash": hash_password(password), "must": must_change, "id": account_id},
+    )
+
+
+def use_code(account_id: UUID, secret: str, code: str) -> bool:
+    """Whether the time-based code is right now, one step earlier or one step later. It is used up by this: good once.
+
+    The telephone that shows the code knows nothing of a demonstration's clock, so the real time counts.
+    """
+    totp, present = pyotp.TOTP(secret), int(time.time()) // STEP_SECONDS
+    given = code.encode()
+    near = (present - 1, present, present + 1)
+    matching = [step for step in near if hmac.compare_digest(totp.at(step * STEP_SECONDS).encode(), given)]
+    if not matching:
+        return False
+    used = db.session.execute(
+        text(
+            """
+            UPDATE staff_accounts SET totp_last_step = :step
+             WHERE id = :id AND (totp_last_step IS NULL OR totp_last_step < :step)
+            RETURNING id
+            """
+        ),
+        {"step": matching[-1], "id": account_id},
+    ).scalar()
+    return used is not None

@@ -1,0 +1,156 @@
+"""One real PostgreSQL for the session; a template with the demonstration province; a clone for each test that writes."""
+
+import itertools
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from app import calendar_store, create_app
+from app.config import Settings
+from app.postgres import EmbeddedPostgres, prepare_cluster
+
+SECRET = "test-" + "k" * 40
+PASSWORD = "correct horse battery"
+_numbers = itertools.count()
+
+
+def settings_for(urls: dict[str, str], **more: str) -> Settings:
+    """Settings of a test application."""
+    return Settings.from_environment({"MINGJIAN_MODE": "test", "SECRET_KEY": SECRET, **urls, **more})
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Any]:
+    """(server, urls) of this worker's own PostgreSQL; `urls` name the migrated template with the province in it."""
+    base = Path(tempfile.mkdtemp(prefix="mj-suite-", dir="/tmp"))
+    base.chmod(0o755)
+    with EmbeddedPostgres(base / "postgres", fsync=False, settings={"shared_buffers": "64MB"}) as server:
+        urls = prepare_cluster(server, "template_mj", owner_creates_databases=True)
+        settings = settings_for({"OWNER_DATABASE_URL": urls.owner, "FILES_DIR": str(base / "files")})
+        app = create_app(settings, role="owner")
+        with app.app_context():
+            from flask_migrate import upgrade
+
+            from app.directory import demonstration
+            from app.extensions import db
+
+            upgrade(directory=str(Path(__file__).parent.parent / "migrations"))
+            demonstration.load(db.session, divisions="some")
+            db.session.commit()
+            db.session.remove()
+            db.engine.dispose()
+        yield server, base
+    shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture
+def database(cluster: Any) -> Iterator[dict[str, str]]:
+    """The three URLs of a fresh clone of the template."""
+    server, base = cluster
+    name = f"t{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template_mj OWNER mj_owner")
+        yield {
+            "DATABASE_URL": server.url("mj_web", name),
+            "WORKER_DATABASE_URL": server.url("mj_worker", name),
+            "OWNER_DATABASE_URL": server.url("mj_owner", name),
+            "FILES_DIR": str(base / name),
+        }
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _application(database: dict[str, str], role: str) -> Iterator[Flask]:
+    calendar_store.forget()
+    app = create_app(settings_for(database), role=role)  # type: ignore[arg-type]
+    app.config.update(TESTING=True, PROPAGATE_UNEXPECTED=True)
+    with app.app_context():
+        yield app
+        from app.extensions import db
+
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(database: dict[str, str]) -> Iterator[Flask]:
+    """The web application, connected as mj_web."""
+    yield from _application(database, "web")
+
+
+@pytest.fixture
+def worker_app(database: dict[str, str]) -> Iterator[Flask]:
+    """The worker's application, connected as mj_worker."""
+    yield from _application(database, "worker")
+
+
+@pytest.fixture
+def db_session(database: dict[str, str]) -> Iterator[Session]:
+    """A session as the owner on the same clone: for arranging and looking behind the policies."""
+    engine = create_engine(database["OWNER_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1))
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of the web application."""
+    return app.test_client()
+
+
+@pytest.fixture
+def as_staff(client: FlaskClient) -> Callable[[str], dict[str, str]]:
+    """Headers of a signed-in staff account of the demonstration."""
+    known: dict[str, dict[str, str]] = {}
+
+    def sign_in(username: str) -> dict[str, str]:
+        if username not in known:
+            answer = client.post("/api/v1/auth/staff/sign-in", json={"username": username, "password": PASSWORD})
+            assert answer.status_code == 200, answer.get_data(as_text=True)
+            known[username] = {"Authorization": f"Bearer {answer.json['access_token']}"}
+        return known[username]
+
+    return sign_in
+
+
+@pytest.fixture
+def province(app: Flask) -> Any:
+    """The demonstration directory, already in every clone."""
+    from app.directory import demonstration
+
+    return demonstration
+
+
+@pytest.fixture
+def as_villager(client: FlaskClient, db_session: Session) -> Callable[[str], dict[str, str]]:
+    """Headers of somebody signed in by phone, the code read from the outbox as the owner."""
+    from sqlalchemy import text
+
+    def sign_in(phone: str) -> dict[str, str]:
+        assert client.post("/api/v1/auth/phone/code", json={"phone": phone}).status_code == 202
+        code = db_session.execute(
+            text("SELECT params->>'code' FROM outbox WHERE address = :p ORDER BY created_at DESC LIMIT 1"), {"p": phone}
+        ).scalar_one()
+        db_session.rollback()
+        answer = client.post("/api/v1/auth/phone/sign-in", json={"phone": phone, "code": code})
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        return {"Authorization": f"Bearer {answer.json['access_token']}"}
+
+    return sign_in
+
+
+@pytest.fixture
+def new_key() -> Callable[[], dict[str, str]]:
+    """A fresh Idempotency-Key header."""
+    return lambda: {"Idempotency-Key": secrets.token_urlsafe(24)}
