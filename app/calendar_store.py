@@ -1,0 +1,60 @@
+"""The working-day calendar and the limits in force, read from the database once per process and kept for a minute."""
+
+import time
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.supervision.models import Holiday, HolidayYear, PolicyOverride
+from workflows.calendar import WorkCalendar
+from workflows.policies import PRESETS, Policy, all_versions
+
+KEEP_SECONDS = 60
+_kept: dict[str, Any] = {}
+
+
+def current() -> tuple[WorkCalendar, tuple[Policy, ...]]:
+    """The calendar and every version of every limit of the configured preset."""
+    preset = current_app.config["SETTINGS"].policy_preset
+    if _kept.get("until", 0) < time.monotonic() or _kept.get("preset") != (
+        preset,
+        id(current_app._get_current_object()),
+    ):
+        _kept.update(value=_read(preset), until=time.monotonic() + KEEP_SECONDS)
+        _kept["preset"] = (preset, id(current_app._get_current_object()))
+    value: tuple[WorkCalendar, tuple[Policy, ...]] = _kept["value"]
+    return value
+
+
+def forget() -> None:
+    """Read the database again at the next use: after an import."""
+    _kept.clear()
+
+
+def _read(preset: str) -> tuple[WorkCalendar, tuple[Policy, ...]]:
+    notices: dict[int, dict[date, bool]] = {year: {} for year in db.session.scalars(select(HolidayYear.year))}
+    for day, is_off in db.session.execute(select(Holiday.day, Holiday.is_off)):
+        if day.year in notices:
+            notices[day.year][day] = is_off
+    rows = db.session.execute(
+        select(PolicyOverride.policy_id, PolicyOverride.valid_from, PolicyOverride.amount).where(
+            PolicyOverride.preset == preset
+        )
+    ).all()
+    return WorkCalendar.from_notices(notices), all_versions(PRESETS[preset], _overrides(preset, rows))
+
+
+def _overrides(preset: str, rows: Any) -> tuple[Policy, ...]:
+    known = {policy.id: policy for policy in PRESETS[preset]}
+    return tuple(
+        replace(known[r.policy_id], amount=r.amount, valid_from=r.valid_from) for r in rows if r.policy_id in known
+    )
+
+
+def count_years() -> int:
+    """How many years have a notice."""
+    return db.session.scalar(select(func.count()).select_from(HolidayYear)) or 0

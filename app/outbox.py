@@ -1,0 +1,92 @@
+"""Messages written in the transaction of the change they tell of. The worker delivers them after the commit.
+
+A database trigger sends NOTIFY "outbox" on insert, and PostgreSQL passes that on at commit: a change that is rolled back
+wakes nobody and tells nobody.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID, uuid4, uuid5
+
+from sqlalchemy.dialects.postgresql import insert
+
+from app import clock
+from app.extensions import db
+from app.messages.models import OutboxMessage
+from notifications.catalogue import audiences
+
+_NAMED = UUID("6f5d7e0a-3c1b-4e0e-9d58-0d5f3c7a4b21")
+
+
+class Announced(Protocol):
+    """What an announcement takes from a case."""
+
+    id: UUID
+    serial: str
+    state: str
+    next_due_at: datetime | None
+
+
+def put(
+    audience: str,
+    template: str,
+    petition_id: UUID | None,
+    params: Mapping[str, Any] | None = None,
+    address: str | None = None,
+    *,
+    once: str | None = None,
+) -> None:
+    """Store one message with the open transaction.
+
+    params: `serial`, `state` (its code) and `due` (a day, or the instant a limit passes). address: a phone, for one-time
+    codes only. once: a name of this very message; a second one of the same name is not stored.
+    """
+    row = _row(audience, template, petition_id, dict(params or {}), address)
+    if once is not None:
+        row["id"] = uuid5(_NAMED, once)
+    _insert([row])
+
+
+def announce(template: str, petition: Announced, due_at: datetime | None = None, *, once: str | None = None) -> None:
+    """Store what the catalogue says of this event or template, to everybody who hears of it, with one statement.
+
+    due_at: the limit shown in the messages, the next forced step of the case when not given. once: as for `put`.
+    """
+    due = due_at or petition.next_due_at
+    params = {
+        "serial": petition.serial,
+        "state": str(petition.state),
+        "due": due.isoformat() if due else None,
+    }
+    rows = []
+    for audience in audiences(template):
+        row = _row(audience, template, petition.id, params, None)
+        if once is not None:
+            row["id"] = uuid5(_NAMED, f"{once}|{template}|{audience}")
+        rows.append(row)
+    if rows:
+        _insert(rows)
+
+
+def _row(
+    audience: str, template: str, petition_id: UUID | None, params: dict[str, Any], address: str | None
+) -> dict[str, Any]:
+    now = clock.now()
+    return {
+        "id": uuid4(),
+        "created_at": now,
+        "audience": audience,
+        "template": template,
+        "petition_id": petition_id,
+        "address": address,
+        "params": params,
+        "status": "pending",
+        "attempts": 0,
+        "next_attempt_at": now,
+    }
+
+
+def _insert(rows: list[dict[str, Any]]) -> None:
+    # The web role may write to the outbox but not read it, so the insert must not ask for anything back.
+    db.session.execute(insert(OutboxMessage.__table__).inline().on_conflict_do_nothing(), rows)

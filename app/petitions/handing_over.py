@@ -1,0 +1,57 @@
+"""Open cases change hands when the person who handles them leaves."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import timeline
+from app.errors import Conflict
+from app.extensions import db
+from app.petitions.models import OPEN_STATES, Petition
+from workflows.actor import Actor
+
+
+def hand_over_cases(from_id: UUID, to_id: UUID, org_ids: set[UUID], actor: Actor) -> int:
+    """Move the open cases that one account handles to another, and say so on each timeline. Returns how many.
+
+    `org_ids` are the bodies where the successor holds an appointment; `actor` is who orders it. The open transaction must
+    see the cases. State and deadlines stay as they are. Raises Conflict `successor-elsewhere` or
+    `successor-handled-before`, with the number of such cases, and then moves none.
+    """
+    petitions = list(
+        db.session.scalars(
+            select(Petition)
+            .where(Petition.main_handler_id == from_id, Petition.state.in_(OPEN_STATES))
+            .order_by(Petition.id)
+            .with_for_update()
+        )
+    )
+    elsewhere = sum(petition.main_org_id not in org_ids for petition in petitions)
+    if elsewhere:
+        raise Conflict("successor-elsewhere", count=elsewhere)
+    before = sum(to_id in petition.past_handler_ids for petition in petitions)
+    if before:
+        raise Conflict("successor-handled-before", count=before)
+    for petition in petitions:
+        petition.main_handler_id = to_id
+        petition.version += 1
+        timeline.append(
+            petition.id,
+            petition.version,
+            "hand_over",
+            actor,
+            from_state=petition.state,
+            to_state=petition.state,
+            facts={"from_id": from_id, "to_id": to_id},
+        )
+    db.session.flush()
+    return len(petitions)
+
+
+def count_cases_of(session: Session, account_id: UUID, org_id: UUID) -> int:
+    """How many open cases an account handles for a body, as far as the session sees."""
+    query = select(func.count()).where(
+        Petition.main_handler_id == account_id, Petition.main_org_id == org_id, Petition.state.in_(OPEN_STATES)
+    )
+    return session.scalar(query) or 0

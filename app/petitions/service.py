@@ -1,0 +1,412 @@
+"""Filing, reading and acting on petitions."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, insert, select, text
+
+from app import calendar_store, clock, idempotency, outbox, timeline, transitions
+from app.auth import Identity
+from app.directory.models import Division, Organisation
+from app.errors import Forbidden, Invalid, Problem, Unknown
+from app.extensions import db
+from app.petitions import receipts
+from app.petitions.models import (
+    OPEN_STATES,
+    CaseMessage,
+    Meeting,
+    MoneyEntry,
+    Petition,
+    Petitioner,
+    Rating,
+)
+from app.petitions.schemas import ACTIONS
+from app.text import catalogue
+from app.web import cursor_of, read_cursor
+from workflows.deadlines import Deadline
+from workflows.petition import EVENT_LABELS, STATE_LABELS, PetitionEvent, PetitionState
+
+ROW = (
+    Petition.id, Petition.serial, Petition.title, Petition.category, Petition.division_code, Petition.state,
+    Petition.priority, Petition.level, Petition.round, Petition.colour, Petition.supervised, Petition.filed_at,
+    Petition.next_due_at, Petition.next_policy, Petition.next_event,
+)  # fmt: skip
+# Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
+_OFFICE_FACTS = {"co_org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
+
+
+def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[str, Any]:
+    """File a petition and return its receipt: number, PIN, and the dates by which something must happen.
+
+    The same `key` with the same draft returns the same receipt and files nothing; with another draft it raises
+    Problem 422 `key-used-with-another-body`. Raises Invalid when the place is unknown or withdrawn.
+    """
+    body = idempotency.body_of(draft)
+    pin = receipts.pin_for(key)
+    if earlier := idempotency.claim(key, body):
+        return {**earlier, "pin": pin}
+    place = db.session.execute(
+        select(
+            Division.level, transitions.leading_body(draft["division_code"], 4).scalar_subquery().label("office")
+        ).where(Division.code == draft["division_code"], Division.withdrawn_on.is_(None))
+    ).one_or_none()
+    if place is None or place.level < 4:
+        raise Invalid({"division_code": ["not a village or township of the present list"]})
+    now = clock.now()
+    level = 4
+    petition = Petition(
+        **_defaults(),
+        id=uuid4(),
+        serial=receipts.serial_for(key),
+        pin_mac="",
+        filed_at=now,
+        filed_on=clock.today(),
+        last_visible_at=now,
+        villager_id=who.actor.person_id if who.kind == "villager" and not draft["anonymous"] else None,
+        filed_by_id=who.actor.person_id if who.kind == "staff" else None,
+        confirmed_at=None if who.kind == "staff" and draft.get("channel") in ("phone", "visit", "helper") else now,
+        channel=draft.get("channel", "web"),
+        priority=draft.get("priority", "P2"),
+        simple=draft.get("simple", False),
+        level=level,
+        owner_org_id=place.office,
+        **{name: draft[name] for name in ("division_code", "title", "body", "category", "item_type", "anonymous")},
+        **{name: draft[name] for name in ("accused", "accused_org_ids", "people_count", "claimed_fen")},
+    )
+    petition.pin_mac = receipts.pin_mac(petition.serial, pin)
+    running = transitions.open_case(
+        petition,
+        who.actor,
+        {
+            "priority": petition.priority,
+            "level": level,
+            "simple": petition.simple,
+            "anonymous": petition.anonymous,
+            "unreachable": petition.anonymous
+            or not (draft.get("name") and (draft.get("phone") or draft.get("address"))),
+            "channel": petition.channel,
+        },  # fmt: skip
+        write_first=lambda: _insert(petition),
+    )
+    people = _people(petition.id, draft)
+    if people:
+        db.session.execute(insert(Petitioner.__table__).values(people))
+    receipt = {
+        "id": petition.id,
+        "serial": petition.serial,
+        "state": petition.state,
+        "filed_at": now,
+        "promises": [_promise(one) for one in running],
+    }
+    idempotency.keep(key, body, receipt)
+    return {**receipt, "pin": pin}
+
+
+def list_cases(query: Mapping[str, Any], who: Identity) -> dict[str, Any]:
+    """A page of list rows, newest first, and the cursor of the next one. The policy decides what is in it."""
+    rows = select(*ROW).order_by(Petition.filed_at.desc(), Petition.id.desc()).limit(query["limit"] + 1)
+    if states := query["state"]:
+        rows = rows.where(Petition.state == states[0] if len(states) == 1 else Petition.state.in_(states))
+        if set(states) <= set(OPEN_STATES):
+            # Repeats what the states imply, so that the partial index of open cases serves in order.
+            rows = rows.where(text(_OPEN))
+    if query["open"] is not None:
+        rows = rows.where(text(_OPEN) if query["open"] else text(f"NOT ({_OPEN})"))
+    for name in ("colour", "priority"):
+        if query[name]:
+            rows = rows.where(getattr(Petition, name) == query[name])
+    if query["supervised"] is not None:
+        rows = rows.where(Petition.supervised if query["supervised"] else ~Petition.supervised)
+    if query["mine"]:
+        rows = rows.where(Petition.main_org_id == who.actor.org_id)
+    if query["cursor"]:
+        at, last = read_cursor(query["cursor"])
+        rows = rows.where(text("(filed_at, id) < (:at, :last)").bindparams(at=at, last=last))
+    return _page(rows, query["limit"])
+
+
+def search(q: str, limit: int) -> dict[str, Any]:
+    """Cases whose title or text holds `q` (two characters at least), newest first. Raises Problem `query-too-short`."""
+    if len(q) < 2:
+        raise Problem("query-too-short", status=422, errors={"q": ["two characters at least"]})
+    # The function applies the actor's scope inside: text operators are not leakproof and could not use an index below
+    # the policy. The outer query stands under the policy all the same.
+    found = select(text("id")).select_from(text("search_petitions(:q, :most)")).params(q=q, most=limit)
+    rows = (
+        select(*ROW).where(Petition.id.in_(found)).order_by(Petition.filed_at.desc(), Petition.id.desc()).limit(limit)
+    )
+    return _page(rows.params(q=q, most=limit), limit)
+
+
+def case_view(petition_id: UUID, who: Identity) -> dict[str, Any]:
+    """The whole case as the reader may see it. Raises Unknown."""
+    petition = db.session.get(Petition, petition_id)
+    if petition is None:
+        raise Unknown()
+    return _view(petition, who)
+
+
+def act(
+    petition_id: UUID, event: str, who: Identity, facts: Mapping[str, Any], version: int | None = None
+) -> dict[str, Any]:
+    """Do `event` to the case and return it as it is now.
+
+    Raises Unknown (404), WrongState (409), NotAllowed (403), MissingFact (422), Problem 412 when `version` is old.
+    """
+    petition = transitions.lock(petition_id, version)
+    given = {name: value for name, value in facts.items() if value is not None}
+    _check(petition, event, given)
+    transitions.move(petition, event, who.actor, **given)
+    if event == "register" and "simple" in given:
+        petition.simple = given["simple"]
+    if event in ("rate", "change_rating"):
+        db.session.add(
+            Rating(
+                id=uuid4(), petition_id=petition.id, round=petition.round, at=clock.now(), reason=given.get("reason"),
+                office_grade=given["office_grade"], body_grade=given["grade"],
+            )
+        )  # fmt: skip
+    db.session.flush()
+    return _view(petition, who)
+
+
+def confirm(petition_id: UUID, who: Identity) -> dict[str, Any]:
+    """The petitioner confirms what somebody else wrote down (信访工作条例 Art 19)."""
+    petition = transitions.lock(petition_id)
+    if petition.confirmed_at is None:
+        petition.confirmed_at = clock.now()
+        note(petition, "confirm_record", who, {})
+    return _view(petition, who)
+
+
+def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool = False) -> dict[str, Any]:
+    """Write a message on the case. Moves no deadline. A petitioner's message is never internal."""
+    if internal and who.actor.kind == "petitioner":
+        raise Forbidden()
+    petition = transitions.lock(petition_id)
+    message = {
+        "id": uuid4(), "petition_id": petition_id, "at": clock.now(), "author_kind": who.actor.kind,
+        "author_id": who.actor.person_id, "org_id": who.actor.org_id, "internal": internal, "body": body,
+    }  # fmt: skip
+    db.session.execute(insert(CaseMessage.__table__).values(message))
+    if not internal:
+        event = "message_from_petitioner" if who.actor.kind == "petitioner" else "message_from_staff"
+        note(petition, event, who, {})
+        outbox.announce(event, petition)
+    db.session.flush()
+    return _message(message)
+
+
+def record_money(petition_id: UUID, who: Identity, entry: Mapping[str, Any]) -> dict[str, int]:
+    """Record money claimed, recovered or paid out, in fen, and return the totals. A negative amount corrects an entry.
+
+    Raises Invalid when more would be paid out than was recovered, or a total would fall below zero.
+    """
+    petition = transitions.lock(petition_id)
+    totals = money_of(petition)
+    kind = f"{entry['kind']}_fen"
+    totals[kind] += entry["amount_fen"]
+    if entry["amount_fen"] == 0 or totals[kind] < 0:
+        raise Invalid({"amount_fen": ["zero, or more than there is to correct"]})
+    if totals["paid_out_fen"] > totals["recovered_fen"]:
+        raise Invalid({"amount_fen": ["more than was recovered"]})
+    if entry["on"] > clock.today():
+        raise Invalid({"on": ["in the future"]})
+    db.session.add(
+        MoneyEntry(
+            id=uuid4(), petition_id=petition_id, recorded_at=clock.now(), recorded_by=who.actor.person_id, **entry
+        )
+    )
+    note(petition, "record_money", who, {"kind": entry["kind"], "amount_fen": entry["amount_fen"]})
+    db.session.flush()
+    return totals
+
+
+def record_meeting(petition_id: UUID, who: Identity, meeting: Mapping[str, Any]) -> None:
+    """Record a joint meeting (联席会议) with its minutes."""
+    petition = transitions.lock(petition_id)
+    if meeting["held_at"] > clock.now():
+        raise Invalid({"held_at": ["in the future"]})
+    db.session.add(Meeting(id=uuid4(), petition_id=petition_id, recorded_by=who.actor.person_id, **meeting))
+    note(petition, "hold_meeting", who, {"org_ids": meeting["org_ids"]})
+    db.session.flush()
+
+
+def money_of(petition: Petition) -> dict[str, int]:
+    """Totals in fen: claimed (at filing and later), recovered, paid out."""
+    rows = db.session.execute(
+        select(MoneyEntry.kind, func.sum(MoneyEntry.amount_fen))
+        .where(MoneyEntry.petition_id == petition.id)
+        .group_by(MoneyEntry.kind)
+    )
+    return _totals(petition, {kind: int(amount) for kind, amount in rows})
+
+
+def note(petition: Petition, event: str, who: Identity, facts: Mapping[str, Any]) -> None:
+    """Put something on the timeline that is no transition: state and deadlines stay as they are."""
+    petition.version += 1
+    row = timeline.append(
+        petition.id, petition.version, event, who.actor, from_state=petition.state, to_state=petition.state, facts=facts
+    )
+    if row.public or event == "message_from_staff":
+        petition.last_visible_at = row.at
+
+
+_OPEN = "petitions.state IN ({})".format(", ".join(f"'{state}'" for state in OPEN_STATES))
+
+
+def _defaults() -> dict[str, Any]:
+    """Column defaults, spelt out because the chart reads the record before it is flushed."""
+    values: dict[str, Any] = {}
+    for column in Petition.__table__.columns:
+        if column.default is not None and column.key not in (
+            "id",
+            "level",
+            "priority",
+            "simple",
+            "anonymous",
+            "people_count",
+        ):
+            if column.key in ("accused", "accused_org_ids"):
+                continue
+            arg = column.default.arg
+            values[column.key] = [] if callable(arg) else arg
+    return values
+
+
+def _insert(petition: Petition) -> None:
+    values = {column.key: getattr(petition, column.key) for column in Petition.__table__.columns}
+    db.session.execute(insert(Petition.__table__).values(values))
+
+
+def _people(petition_id: UUID, draft: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if draft["anonymous"]:
+        return []
+    people = [{"part": "petitioner", "name": draft["name"], "phone": draft["phone"], "address": draft["address"]}]
+    people += [{"part": "representative", "address": None, **one} for one in draft["representatives"]]
+    if draft.get("guardian"):
+        people.append({"part": "guardian", "name": draft["guardian"], "phone": None, "address": None})
+    return [{"id": uuid4(), "petition_id": petition_id, **one} for one in people if one["name"] or one["phone"]]
+
+
+def _check(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
+    """What the chart can not know: that the ids in the facts name something, and that a merge makes no circle."""
+    if event == "merge":
+        parent = db.session.get(Petition, facts["parent_id"])
+        if (
+            parent is None
+            or parent.id == petition.id
+            or parent.state == PetitionState.MERGED
+            or parent.state not in OPEN_STATES
+        ):
+            raise Invalid({"parent_id": ["not an open, unmerged case that you can see"]})
+    wanted = {facts[name] for name in ("main_org_id", "co_org_id") if facts.get(name)} | set(
+        facts.get("co_org_ids", ())
+    )
+    if wanted:
+        known = set(db.session.scalars(select(Organisation.id).where(Organisation.id.in_(wanted), Organisation.active)))
+        if wanted - known:
+            raise Invalid({"main_org_id": ["no such body"]})
+
+
+def _page(rows: Any, limit: int) -> dict[str, Any]:
+    found = db.session.execute(rows).all()
+    more = len(found) > limit
+    items = [row._mapping for row in found[:limit]]
+    return {"items": items, "next": cursor_of(items[-1]["filed_at"], items[-1]["id"]) if more else None}
+
+
+# Everything that hangs on a case, in one round trip; each part stands under its own policy.
+_FOLDER = text(
+    """
+    SELECT (SELECT json_agg(m ORDER BY m.at) FROM case_messages m WHERE m.petition_id = :id) AS messages,
+           (SELECT json_agg(d ORDER BY d.due_at) FROM deadlines d WHERE d.petition_id = :id AND d.live) AS deadlines,
+           (SELECT json_agg(a ORDER BY a.created_at) FROM attachments a
+             WHERE a.petition_id = :id AND a.status <> 'uploading') AS attachments,
+           (SELECT json_object_agg(kind, amount) FROM (SELECT kind, sum(amount_fen) AS amount FROM money_entries
+             WHERE petition_id = :id GROUP BY kind) sums) AS money,
+           (SELECT json_agg(p) FROM petitioners p WHERE p.petition_id = :id) AS people,
+           (SELECT path FROM divisions WHERE code = :place) AS place,
+           (SELECT json_object_agg(id, name) FROM organisations WHERE id = ANY(:bodies)) AS bodies
+    """
+)
+
+
+def _view(petition: Petition, who: Identity) -> dict[str, Any]:
+    outsider = who.actor.kind == "petitioner"
+    rows = [row for row in timeline.log_of(petition.id) if row.public or not outsider]
+    targets = {UUID(row.facts["main_org_id"]) for row in rows if row.facts.get("main_org_id")}
+    wanted = {row.org_id for row in rows} | {petition.owner_org_id, petition.main_org_id} | targets
+    folder = db.session.execute(
+        _FOLDER, {"id": petition.id, "place": petition.division_code, "bodies": [one for one in wanted if one]}
+    ).one()
+    name_of = {UUID(one): name for one, name in (folder.bodies or {}).items()}
+    label = STATE_LABELS[PetitionState(petition.state)]
+    return {
+        **{column.key: getattr(petition, column.key) for column in Petition.__table__.columns},
+        "place": folder.place,
+        "state_label": label.zh,
+        "state_label_en": label.en,
+        "owner": name_of.get(petition.owner_org_id) if petition.owner_org_id else None,
+        "main_body": name_of.get(petition.main_org_id) if petition.main_org_id else None,
+        "allowed_actions": transitions.actions_for(petition, who.actor),
+        "timeline": [_event(row, name_of, outsider) for row in rows],
+        "messages": [_message(one) for one in folder.messages or []],
+        "attachments": folder.attachments or [],
+        "people": folder.people or [],
+        "promises": [_stored_promise(one) for one in folder.deadlines or []],
+        "money": _totals(petition, folder.money or {}),
+    }
+
+
+def _totals(petition: Petition, sums: Mapping[str, int]) -> dict[str, int]:
+    return {
+        "claimed_fen": int(sums.get("claimed", 0)) + (petition.claimed_fen or 0),
+        "recovered_fen": int(sums.get("recovered", 0)),
+        "paid_out_fen": int(sums.get("paid_out", 0)),
+    }
+
+
+def _event(row: Any, name_of: Mapping[Any, str], outsider: bool) -> dict[str, Any]:
+    label = (
+        EVENT_LABELS.get(PetitionEvent(row.event)) if row.event in ACTIONS or row.event in set(PetitionEvent) else None
+    )
+    return {
+        "at": row.at,
+        "event": row.event,
+        "label": label.zh if label else _other_label(row.event)[0],
+        "label_en": label.en if label else _other_label(row.event)[1],
+        "to_state": row.to_state,
+        "body": name_of.get(row.org_id) if row.org_id else None,
+        "to_body": name_of.get(UUID(row.facts["main_org_id"])) if row.facts.get("main_org_id") else None,
+        "facts": {k: v for k, v in row.facts.items() if not outsider or k not in _OFFICE_FACTS},
+    }
+
+
+def _other_label(event: str) -> tuple[str, str]:
+    zh, en = catalogue("events").get(event, [event, event])
+    return zh, en
+
+
+def _message(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": one["id"], "at": one["at"], "from_petitioner": one["author_kind"] == "petitioner",
+        "internal": one["internal"], "body": one["body"],
+    }  # fmt: skip
+
+
+def _promise(one: Deadline) -> dict[str, Any]:
+    return {
+        "policy": one.policy_id, "name": one.policy.name_zh, "name_en": one.policy.name_en, "due_at": one.due_at,
+        "due_on": one.due_day, "statutory": one.policy.statutory, "provisional": one.provisional,
+    }  # fmt: skip
+
+
+def _stored_promise(one: Mapping[str, Any]) -> dict[str, Any]:
+    policy = next(each for each in calendar_store.current()[1] if each.id == one["policy_id"])
+    return {
+        "policy": policy.id, "name": policy.name_zh, "name_en": policy.name_en, "due_at": one["due_at"],
+        "due_on": one["due_on"], "statutory": policy.statutory, "provisional": one["provisional"],
+        "paused_days": one["paused_days"], "extended_days": one["extended_days"],
+    }  # fmt: skip
