@@ -1,0 +1,344 @@
+"""What the worker does by the clock."""
+
+import logging
+import threading
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import delete, func, select, update
+
+from app import calendar_store, clock
+from app.database import SYSTEM, transaction
+from app.extensions import db
+from app.messages.models import OutboxMessage
+from app.petitions.models import DeadlineRow, Petition
+from app.signin.models import Attempt, IdempotencyKey, OneTimeCode, SignInSession
+from app.supervision import sweeps
+from app.supervision.models import Holiday, HolidayYear, SupervisionOrder
+from tests.app.cases import Cases
+
+
+@pytest.fixture
+def cases(app, worker_app, db_session):
+    return Cases(app, worker_app, db_session)
+
+
+DAY = timedelta(days=1)
+
+
+def run(app, sweep, **more):
+    with app.app_context():
+        return sweep(**more)
+
+
+def dispatched(cases, **more):
+    """A case that lies at a department of the county, not yet signed in."""
+    case = cases.file(**more)
+    cases.act(case, "auto_register")
+    clerk = cases.staff("shangtian.office")
+    cases.act(case, "accept", clerk)
+    cases.act(case, "dispatch", clerk, main_org_id=cases.staff("fenghua.agri").org_id)
+    return case
+
+
+def handled(cases, **more):
+    case = dispatched(cases, **more)
+    cases.act(case, "auto_sign")
+    cases.act(case, "start", cases.staff("fenghua.agri"), note="已联系信访人")
+    return case
+
+
+def answer(cases, case):
+    reply = {"findings": "属实", "legal_basis": "条例", "outcome": "supported"}
+    cases.act(case, "submit_reply", cases.staff("fenghua.agri"), **reply)
+    cases.act(case, "approve_reply", cases.staff("fenghua.agri.head"))
+    cases.act(case, "deliver")
+
+
+def resolved(cases, **more):
+    case = handled(cases, **more)
+    answer(cases, case)
+    return case
+
+
+def told(session, case, template):
+    session.rollback()
+    found = select(OutboxMessage.audience).where(OutboxMessage.petition_id == case, OutboxMessage.template == template)
+    return sorted(session.scalars(found))
+
+
+def orders_of(session, case):
+    session.rollback()
+    return session.scalars(
+        select(SupervisionOrder)
+        .where(SupervisionOrder.petition_id == case)
+        .order_by(SupervisionOrder.issued_at, SupervisionOrder.level.desc())
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def test_nothing_happens_before_the_limit_has_passed(cases, worker_app, db_session):
+    case = cases.file()
+    assert run(worker_app, sweeps.sweep_due).seen == 0
+    assert cases.row(case).state == "filed"
+
+
+def test_a_case_nobody_registers_registers_itself(cases, worker_app, db_session):
+    case = cases.file()
+    cases.travel(12 * DAY)
+    report = run(worker_app, sweeps.sweep_due)
+    assert (report.seen, report.done, report.failed) == (1, 1, 0)
+    assert report.by_event == {"auto_register": 1}
+    assert report.rate > 0
+    assert cases.row(case).state == "registered"
+    assert cases.events(case) == ["file", "auto_register"]
+
+
+def test_a_case_nobody_dispatches_goes_up_level_by_level_until_it_leaves_the_province(cases, worker_app, db_session):
+    case = cases.file()
+    levels = []
+    for _ in range(8):
+        cases.travel(20 * DAY)
+        run(worker_app, sweeps.sweep_due)
+        levels.append((cases.row(case).state, cases.row(case).level))
+        if levels[-1][0] == "external":
+            break
+    assert levels == [
+        ("registered", 4), ("escalated", 3), ("escalated", 2), ("escalated", 1), ("external", 0),
+    ]  # fmt: skip
+    assert cases.row(case).colour == "red"
+
+
+def test_the_authority_above_is_urged_three_times_and_then_the_case_ends(cases, worker_app, db_session):
+    case = cases.file()
+    for _ in range(12):
+        cases.travel(40 * DAY)
+        run(worker_app, sweeps.sweep_due)
+    assert cases.row(case).state == "ended"
+    assert cases.events(case).count("urge_external") == 3
+    assert cases.events(case)[-1] == "end_external"
+
+
+def test_an_answer_nobody_rates_closes_and_does_not_count_as_satisfied(cases, worker_app, db_session):
+    case = resolved(cases)
+    cases.travel(45 * DAY)
+    assert run(worker_app, sweeps.sweep_due).by_event == {"lapse_rating": 1}
+    assert cases.row(case).state == "closed"
+
+
+def test_a_second_sweep_finds_nothing_left_to_do(cases, worker_app, db_session):
+    case = cases.file()
+    cases.travel(12 * DAY)
+    run(worker_app, sweeps.sweep_due)
+    assert run(worker_app, sweeps.sweep_due).seen == 0
+    assert cases.events(case) == ["file", "auto_register"]
+
+
+def test_every_page_is_treated(cases, worker_app, db_session):
+    filed = [cases.file() for _ in range(5)]
+    cases.travel(12 * DAY)
+    report = run(worker_app, sweeps.sweep_due, page=2)
+    assert (report.seen, report.done) == (5, 5)
+    assert {cases.row(case).state for case in filed} == {"registered"}
+
+
+def test_two_sweeps_at_once_move_each_case_once(cases, worker_app, db_session):
+    filed = [cases.file() for _ in range(12)]
+    cases.travel(12 * DAY)
+    reports = []
+    threads = [threading.Thread(target=lambda: reports.append(run(worker_app, sweeps.sweep_due, page=3))) for _ in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(report.done for report in reports) == 12
+    assert sum(report.failed for report in reports) == 0
+    assert all(cases.events(case) == ["file", "auto_register"] for case in filed)
+
+
+def test_a_case_in_somebodys_hands_is_left_for_the_next_round(cases, worker_app, db_session):
+    case = cases.file()
+    cases.travel(12 * DAY)
+    db_session.execute(select(Petition.id).where(Petition.id == case).with_for_update())
+    report = run(worker_app, sweeps.sweep_due)
+    assert (report.done, report.skipped, report.failed) == (0, 1, 0)
+    db_session.rollback()
+    assert run(worker_app, sweeps.sweep_due).done == 1
+
+
+def test_a_case_that_fails_is_logged_by_id_and_stops_no_other(cases, worker_app, db_session, caplog):
+    broken, sound = cases.file(), cases.file()
+    forcing = update(DeadlineRow).where(DeadlineRow.petition_id == broken, DeadlineRow.forces.is_not(None))
+    db_session.execute(forcing.values(forces="sign"))
+    db_session.commit()
+    cases.travel(12 * DAY)
+    with caplog.at_level(logging.ERROR, "mingjian.sweeps"):
+        report = run(worker_app, sweeps.sweep_due)
+    assert (report.done, report.failed) == (1, 1)
+    assert cases.row(sound).state == "registered"
+    assert cases.row(broken).state == "filed"
+    assert [record.getMessage() for record in caplog.records] == [f"case {broken} failed in force: WrongState"]
+
+
+def test_a_sweep_that_is_asked_to_stop_stops_between_two_cases(cases, worker_app, db_session):
+    for _ in range(3):
+        cases.file()
+    cases.travel(12 * DAY)
+    answers = iter([False, False, True, True])
+    assert run(worker_app, sweeps.sweep_due, stopping=lambda: next(answers)).done == 1
+
+
+def test_a_limit_that_comes_near_is_announced_once_and_gives_a_card(cases, worker_app, db_session):
+    case = handled(cases)
+    with worker_app.app_context(), transaction(SYSTEM):
+        now = clock.now()
+        main = db.session.scalar(
+            select(DeadlineRow).where(DeadlineRow.petition_id == case, DeadlineRow.policy_id.in_(("PT-12", "PT-05")))
+        )
+        span, remind_at = main.due_at - now, main.remind_at - now
+    cases.travel(remind_at + timedelta(hours=1))
+    assert run(worker_app, sweeps.send_reminders).failed == 0
+    first = told(db_session, case, "due_soon")
+    assert "main_org" in first
+    assert cases.row(case).colour in ("yellow", "red")
+    run(worker_app, sweeps.send_reminders)
+    assert told(db_session, case, "due_soon") == first
+    assert remind_at < span
+
+
+def test_a_limit_that_only_warns_speaks_again_when_it_has_passed(cases, worker_app, db_session):
+    case = cases.file()
+    cases.act(case, "auto_register")
+    cases.travel(timedelta(days=3))
+    run(worker_app, sweeps.send_reminders)
+    cases.travel(timedelta(days=5))
+    run(worker_app, sweeps.send_reminders)
+    assert "owner_org" in told(db_session, case, "overdue")
+    assert cases.row(case).colour is not None
+
+
+def test_a_simple_matter_out_of_time_gets_an_order_and_stays_where_it_is(cases, worker_app, db_session):
+    case = handled(cases, simple=True)
+    cases.travel(5 * DAY)
+    run(worker_app, sweeps.send_reminders)
+    assert orders_of(db_session, case) == []
+    cases.travel(10 * DAY)
+    for _ in range(3):
+        run(worker_app, sweeps.send_reminders)
+    assert [(order.reason, order.state) for order in orders_of(db_session, case)] == [("overdue", "issued")]
+    row = cases.row(case)
+    assert (row.state, row.supervised, row.colour) == ("handling", True, "red")
+
+
+def test_the_end_of_the_rating_window_is_announced_to_the_petitioner_alone(cases, worker_app, db_session):
+    case = resolved(cases)
+    cases.travel(27 * DAY)
+    run(worker_app, sweeps.send_reminders)
+    assert set(told(db_session, case, "window_closes")) == {"petitioner"}
+    assert told(db_session, case, "due_soon") == []
+
+
+def test_an_order_nobody_answers_turns_red_and_goes_one_level_up_once(cases, worker_app, db_session):
+    case = handled(cases)
+    with worker_app.app_context(), transaction(SYSTEM):
+        sweeps.open_order(db.session.get(Petition, case), 3, "silent")
+    cases.travel(12 * DAY)
+    run(worker_app, sweeps.sweep_orders)
+    run(worker_app, sweeps.sweep_orders)
+    orders = orders_of(db_session, case)
+    assert [(order.level, order.overdue) for order in orders] == [(3, True), (2, False)]
+    assert orders[0].issuer_org_id != orders[1].issuer_org_id
+    assert cases.row(case).colour == "red"
+    assert told(db_session, case, "order_overdue") == ["main_org", "owner_org"]
+
+
+def test_an_overdue_order_of_a_case_under_supervision_brings_no_second_one(cases, worker_app, db_session):
+    case = cases.file()
+    cases.travel(20 * DAY)
+    run(worker_app, sweeps.sweep_due)
+    cases.travel(20 * DAY)
+    run(worker_app, sweeps.sweep_due)
+    before = len(orders_of(db_session, case))
+    assert cases.row(case).state == "escalated"
+    cases.travel(12 * DAY)
+    run(worker_app, sweeps.sweep_orders)
+    assert len(orders_of(db_session, case)) == before
+    assert any(order.overdue for order in orders_of(db_session, case))
+
+
+def test_a_merged_case_follows_the_answer_of_its_leading_case_and_keeps_its_own_rating(cases, worker_app, db_session):
+    leading, other = handled(cases), cases.file()
+    cases.act(other, "auto_register")
+    cases.act(other, "merge", cases.staff("shangtian.office"), parent_id=leading)
+    assert run(worker_app, sweeps.sweep_merged).seen == 0
+    answer(cases, leading)
+    run(worker_app, sweeps.sweep_merged)
+    row = cases.row(other)
+    assert (row.state, row.main_org_id) == ("resolved", cases.staff("fenghua.agri").org_id)
+    assert row.rating_until is not None
+
+
+def test_a_merged_case_is_free_again_when_its_leading_case_is_gone(cases, worker_app, db_session):
+    leading, other = cases.file(), cases.file()
+    for case in (leading, other):
+        cases.act(case, "auto_register")
+    cases.act(other, "merge", cases.staff("shangtian.office"), parent_id=leading)
+    cases.act(leading, "reject", cases.staff("shangtian.office"), reason_code="repeated")
+    run(worker_app, sweeps.sweep_merged)
+    assert cases.row(other).state == "registered"
+
+
+def test_a_new_holiday_notice_moves_provisional_deadlines_once(cases, worker_app, db_session):
+    this_year = clock.today().year
+    db_session.execute(delete(HolidayYear).where(HolidayYear.year >= this_year))
+    db_session.execute(delete(Holiday).where(Holiday.day >= date(this_year, 1, 1)))
+    db_session.commit()
+    calendar_store.forget()
+    case = handled(cases)
+    run(worker_app, sweeps.recompute_provisional)
+    limit = select(DeadlineRow).where(DeadlineRow.petition_id == case, DeadlineRow.policy_id == "PT-12")
+    deadline = db_session.scalars(limit).one()
+    assert deadline.provisional
+    before = deadline.due_on
+    closed = [before + timedelta(days=n) for n in range(4)]
+    db_session.add_all(HolidayYear(year=this_year + n, imported_at=clock.now()) for n in range(3))
+    db_session.add_all(Holiday(day=day, is_off=True, source="test") for day in closed)
+    db_session.commit()
+    assert run(worker_app, sweeps.recompute_provisional).done > 0
+    db_session.refresh(deadline)
+    assert not deadline.provisional
+    assert deadline.due_on > closed[-1]
+    assert run(worker_app, sweeps.recompute_provisional).seen == 0
+
+
+def test_housekeeping_deletes_what_has_served_its_time_and_nothing_else(worker_app, db_session):
+    now = clock.now()
+    db_session.add_all(
+        [
+            OneTimeCode(id=uuid4(), phone="13800000001", code_mac="a", expires_at=now - 2 * DAY),
+            OneTimeCode(id=uuid4(), phone="13800000002", code_mac="b", expires_at=now + DAY),
+            IdempotencyKey(key_mac="old", body_mac="", status=201, answer={}, created_at=now - 31 * DAY),
+            IdempotencyKey(key_mac="new", body_mac="", status=201, answer={}, created_at=now - 29 * DAY),
+            Attempt(key="over", count=3, window_ends_at=now - DAY),
+            Attempt(key="locked", count=9, window_ends_at=now - DAY, locked_until=now + DAY),
+            Attempt(key="open", count=1, window_ends_at=now + DAY),
+            _session(now - 8 * DAY),
+            _session(now - DAY),
+        ]
+    )
+    db_session.commit()
+    report = run(worker_app, sweeps.housekeeping)
+    assert report.done == 4
+    db_session.rollback()
+    left = [
+        db_session.scalar(select(func.count()).select_from(table))
+        for table in (OneTimeCode, IdempotencyKey, Attempt, SignInSession)
+    ]
+    assert left == [1, 1, 2, 1]
+
+
+def _session(expires_at):
+    return SignInSession(
+        id=uuid4(), kind="receipt", refresh_jti="-", created_at=expires_at - DAY, expires_at=expires_at
+    )
