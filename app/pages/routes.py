@@ -1,0 +1,342 @@
+"""The petitioner's pages: file, receipt, look up, follow, rate, ask for review. No script; every form redirects."""
+
+import re
+import secrets
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app, redirect, request, url_for
+from itsdangerous import BadData, URLSafeTimedSerializer
+from marshmallow import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import FileStorage
+
+from app.auth import PAGE_COOKIE, VISITOR, Identity, signed_in, visitor
+from app.database import transaction
+from app.directory import service as directory
+from app.errors import Forbidden, Invalid, Problem, Unauthorised, Unknown
+from app.files import service as files
+from app.pages.story import promises, readable
+from app.pages.text import dress, page, t
+from app.petitions import service as petitions
+from app.petitions.limits import allow_filing
+from app.petitions.schemas import ACTIONS, CATEGORIES, MessageDraft, PetitionDraft
+from app.signin import service as signin
+from app.signin.limits import one_try
+
+pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/p/static")
+
+PROVINCE = "330000000000"
+RECEIPT_COOKIE = "mj_receipt"
+RECEIPT_SECONDS = 3600
+PETITIONER_ACTIONS = ("rate", "change_rating", "ask_review", "ask_recheck", "withdraw")
+_STEPS = {2: "city", 3: "county", 4: "township", 5: "village"}
+_DANGER = ("no", "called")
+_MONEY = re.compile(r"(\d{1,11})(?:\.(\d{1,2}))?")
+
+
+@pages.before_request
+def refuse_other_sites() -> None:
+    """Refuse a form that another site sends: old browsers do not know SameSite cookies. Raises Forbidden."""
+    origin = request.headers.get("Origin")
+    if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
+        public = urlsplit(current_app.config["SETTINGS"].public_url).netloc
+        if urlsplit(origin).netloc != public:
+            raise Forbidden("cross-site")
+
+
+@pages.get("/")
+def home() -> Response:
+    """The first page: report, look up, whom to call in an emergency."""
+    return page("home.html")
+
+
+# --- filing ----------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/p/file")
+def file() -> Response:
+    """One question a page: danger, place step by step, then the form."""
+    danger = request.args.get("danger")
+    if danger not in _DANGER:
+        return page("danger.html", calling=danger == "now")
+    code = request.args.get("place", PROVINCE)
+    with visitor():
+        place = directory.open_division(code)
+        below = directory.children(code)
+    if place.level < 5:
+        # Where a city has no townships (Longgang) the next step is named after what is really there.
+        step = _STEPS[below[0].level] if below else ""
+        return page("place.html", danger=danger, places=below, step=step, path=place.path if place.level > 1 else "")
+    return _form(place, danger, secrets.token_urlsafe(32), {}, {})
+
+
+@pages.post("/p/file")
+def send_file() -> Response:
+    """File what the form says; with mistakes the form comes back with everything that was written (but no file)."""
+    written = {name: value.replace("\r\n", "\n").strip() for name, value in request.form.items()}
+    key = written.get("key", "")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{22,64}", key):
+        raise Invalid({"key": ["made by the form"]})
+    draft, errors = _draft(written)
+    if not errors:
+        allow_filing()
+        try:
+            with visitor() as who:
+                receipt = petitions.file_petition(draft, who, key=key)
+        except Invalid as refused:
+            errors = {name: t("error.check") for name in refused.more["errors"]}
+    if errors:
+        with visitor():
+            place = directory.open_division(written.get("division_code", ""))
+        return _form(place, "no", key, written, errors)
+    shown = {name: receipt[name] for name in ("id", "serial", "pin", "filed_at", "promises")}
+    shown["photo"] = _attach_to_new_case(UUID(str(receipt["id"])), request.files.get("photo"))
+    answer = _see("receipt")
+    answer.set_cookie(RECEIPT_COOKIE, _sealer().dumps(_as_text(shown)), **_private("/p/receipt"))
+    return answer
+
+
+def _form(
+    place: directory.Division, danger: str, key: str, written: dict[str, str], errors: dict[str, str]
+) -> Response:
+    names = {
+        "title": t("file.subject"), "body": t("file.body"), "category": t("file.category"), "name": t("file.name"),
+        "phone": t("file.phone"), "address": t("file.address"), "accused": t("file.accused"), "claimed": t("file.claimed"),
+        "division_code": t("place.title"), "item_type": t("file.kind"),
+    }  # fmt: skip
+    return page(
+        "file.html", 422 if errors else 200, place=place.code, path=place.path, danger=danger, key=key, names=names,
+        written=written, errors=errors, categories=CATEGORIES,
+    )  # fmt: skip
+
+
+def _draft(written: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The petition as the service takes it, and what is wrong with it: field of the form → message."""
+    errors: dict[str, str] = {}
+    anonymous = written.get("who") == "anonymous"
+    for name in ("title", "body", "category") if anonymous else ("title", "body", "category", "name"):
+        if not written.get(name):
+            errors[name] = t("error.missing")
+    if not anonymous and not (written.get("phone") or written.get("address")):
+        # Without either nobody could be told in writing (信访工作条例 Art 23), and the petition would be anonymous in fact.
+        errors["phone"] = t("error.reach")
+    raw: dict[str, Any] = {
+        name: written[name] for name in ("division_code", "title", "body", "category", "item_type") if written.get(name)
+    }
+    raw["anonymous"] = anonymous
+    raw["accused"] = [
+        {"name": written[f"accused_name_{n}"], "post": written.get(f"accused_post_{n}", "")}
+        for n in (1, 2, 3)
+        if written.get(f"accused_name_{n}")
+    ]
+    if any(written.get(f"accused_post_{n}") and not written.get(f"accused_name_{n}") for n in (1, 2, 3)):
+        errors["accused"] = t("error.missing")
+    if not anonymous:
+        # An anonymous petition carries no identity, even when the fields were filled in before the choice.
+        raw |= {name: written[name] for name in ("name", "address") if written.get(name)}
+        raw["phone"] = re.sub(r"[\s-]|^\+?86(?=1)", "", written.get("phone", "")) or None
+    if claimed := written.get("claimed", "").replace(",", "").replace("，", ""):
+        amount = _MONEY.fullmatch(claimed)
+        if amount is None or not (fen := int(amount[1]) * 100 + int((amount[2] or "0").ljust(2, "0"))):
+            errors["claimed"] = t("error.amount")
+        else:
+            raw["claimed_fen"] = fen
+    try:
+        return PetitionDraft().load(raw), errors
+    except ValidationError as wrong:
+        for name in wrong.normalized_messages():
+            errors.setdefault(name, t("error.phone" if name == "phone" else "error.check"))
+        return {}, errors
+
+
+def _attach_to_new_case(petition_id: UUID, photo: FileStorage | None) -> str:
+    """Attach in a transaction of its own: a refused photo must not lose the petition. Says what came of it."""
+    if photo is None or not photo.filename:
+        return "none"
+    who = Identity(actor=VISITOR, petition_id=petition_id, session_id=None, kind="receipt")
+    try:
+        with transaction(VISITOR, petition_id=petition_id):
+            # A form that is sent twice files once, so its photo must not arrive twice either.
+            if not files.list_for(petition_id):
+                files.attach_whole(petition_id, who, photo.filename, photo.stream)
+    except Problem as refused:
+        current_app.logger.info("photo of a filing not taken: %s", refused.slug)
+        return "refused"
+    except (OSError, SQLAlchemyError) as failed:
+        current_app.logger.error("photo of a filing lost: %s", type(failed).__name__)
+        return "refused"
+    return "kept"
+
+
+@pages.get("/p/receipt")
+def receipt() -> Response:
+    """Number and PIN, until the visitor says that they are written down."""
+    shown = _receipt()
+    if shown is None:
+        return _see("case")
+    return page("receipt.html", receipt=shown, promises=promises(shown["promises"]))
+
+
+@pages.post("/p/receipt")
+def leave_receipt() -> Response:
+    """Forget the PIN on this phone and open the case."""
+    shown = _receipt()
+    answer = _see("case")
+    if shown is not None:
+        with visitor():
+            tokens = signin.sign_in_by_receipt(shown["serial"], shown["pin"])
+        _open_case(answer, tokens)
+    answer.delete_cookie(RECEIPT_COOKIE, path="/p/receipt")
+    return answer
+
+
+def _sealer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="receipt-page")
+
+
+def _receipt() -> dict[str, Any] | None:
+    try:
+        shown: dict[str, Any] = _sealer().loads(request.cookies.get(RECEIPT_COOKIE, ""), max_age=RECEIPT_SECONDS)
+    except BadData:
+        return None
+    return shown
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_text(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_text(item) for item in value]
+    if isinstance(value, str | int | None):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+# --- the case --------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/p/case")
+def case() -> Response:
+    """The case of the receipt that this phone has looked up, or the form that asks for number and PIN."""
+    if PAGE_COOKIE not in request.cookies:
+        return page("look_up.html", told="out" if "out" in request.args else None)
+    try:
+        return _case_page({}, None)
+    except Unauthorised:
+        answer = page("look_up.html", told="over")
+        answer.delete_cookie(PAGE_COOKIE, path="/p")
+        return answer
+
+
+@pages.post("/p/case")
+def sign_in() -> Response:
+    """Open a case with number and PIN."""
+    serial = re.sub(r"[^0-9A-Z-]", "", request.form.get("serial", "").upper())[:40]
+    pin = re.sub(r"[^0-9]", "", request.form.get("pin", ""))[:20]
+    try:
+        with one_try("receipt", serial):
+            tokens = signin.sign_in_by_receipt(serial, pin)
+    except Unauthorised:
+        return page("look_up.html", 401, told="wrong", serial=serial)
+    answer = _see("case")
+    _open_case(answer, tokens)
+    return answer
+
+
+@pages.post("/p/sign-out")
+def sign_out() -> Response:
+    """End the session, on this phone and on the server."""
+    try:
+        with signed_in("receipt") as who:
+            if who.session_id:
+                signin.revoke(who.session_id, "signed-out")
+    except Unauthorised:
+        # Already over: the cookie goes all the same.
+        pass
+    answer = _see("case", out=1)
+    answer.delete_cookie(PAGE_COOKIE, path="/p")
+    return answer
+
+
+@pages.post("/p/case/messages")
+def send_message() -> Response:
+    """A message from the petitioner to the staff."""
+    told = _load(MessageDraft(), {"body": request.form.get("body", "").replace("\r\n", "\n")})
+    with signed_in("receipt") as who:
+        petitions.add_message(_own(who), who, told["body"])
+    return _see("case", done=1)
+
+
+@pages.post("/p/case/files")
+def send_photo() -> Response:
+    """Later evidence."""
+    photo = request.files.get("photo")
+    if photo is None or not photo.filename:
+        raise Invalid({"photo": ["missing"]})
+    with signed_in("receipt") as who:
+        files.attach_whole(_own(who), who, photo.filename, photo.stream)
+    return _see("case", done=1)
+
+
+@pages.post("/p/case/<event>")
+def act_on_case(event: str) -> Response:
+    """Rate, change the rating, ask for review or re-review, withdraw."""
+    if event not in PETITIONER_ACTIONS:
+        raise Unknown()
+    written = {name: value.replace("\r\n", "\n").strip() for name, value in request.form.items()}
+    if event == "withdraw" and written.get("sure") != "yes":
+        return _case_page(written, t("withdraw.tick"))
+    raw: dict[str, Any] = {"reason": written.get("reason") or None}
+    if event in ("rate", "change_rating"):
+        raw |= {"grade": written.get("body_grade", ""), "office_grade": written.get("office_grade", "")}
+        if "dissatisfied" in raw.values() and not raw["reason"]:
+            return _case_page(written, t("error.reason"))
+    facts = _load(ACTIONS[event](), raw)
+    with signed_in("receipt") as who:
+        petitions.act(_own(who), event, who, facts, version=_version(written))
+    return _see("case", done=1)
+
+
+def _case_page(written: dict[str, str], error: str | None) -> Response:
+    with signed_in("receipt") as who:
+        view = petitions.case_view(_own(who), who)
+    return page(
+        "case.html", 422 if error else 200, written=written, error=error, done="done" in request.args, **readable(view)
+    )
+
+
+def _own(who: Identity) -> UUID:
+    if who.petition_id is None:
+        raise Unauthorised()
+    return who.petition_id
+
+
+def _load(schema: Any, raw: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return schema.load(raw)  # type: ignore[no-any-return]
+    except ValidationError as wrong:
+        _refuse(wrong)
+
+
+def _refuse(wrong: ValidationError) -> NoReturn:
+    raise Invalid(wrong.normalized_messages()) from wrong
+
+
+def _version(written: dict[str, str]) -> int | None:
+    number = written.get("version", "")
+    return int(number) if re.fullmatch(r"[0-9]{1,9}", number) else None
+
+
+def _see(endpoint: str, **values: Any) -> Response:
+    """Send the browser on with GET, so that a reload never repeats a form."""
+    return dress(redirect(url_for(f"pages.{endpoint}", **values), 303))  # type: ignore[arg-type]
+
+
+def _private(path: str) -> dict[str, Any]:
+    return {"path": path, "httponly": True, "samesite": "Strict", "secure": request.is_secure}
+
+
+def _open_case(answer: Response, tokens: signin.Tokens) -> None:
+    answer.set_cookie(PAGE_COOKIE, signin.page_token(tokens), **_private("/p"))
