@@ -1,0 +1,69 @@
+"""The generated files: openapi.yaml from the code, docs/workflows from the charts. Both are committed and gated."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from flask import current_app
+
+from notifications.catalogue import CATALOGUE
+from workflows.actor import Label
+from workflows.diagrams import workflow_page
+from workflows.petition import EVENT_LABELS, RESTS, STATE_LABELS, TIMED, PetitionChart
+from workflows.petition_guards import REFUSALS
+from workflows.policies import NATIONAL, ZHEJIANG
+
+ROOT = Path(__file__).parent.parent
+
+
+def openapi() -> str:
+    """The contract as YAML, the same bytes for the same code."""
+    api = current_app.extensions["contract"]
+    return str(yaml.safe_dump(_plain(api.spec.to_dict()), allow_unicode=True, sort_keys=False, width=120))
+
+
+def pages() -> dict[str, str]:
+    """docs/workflows/<name>.md of every chart."""
+    limits = [
+        (
+            p.id,
+            p.name_zh,
+            f"{p.amount} {p.unit}",
+            {"statutory": "法定", "local": "地方", "working": "工作"}[p.kind],
+            p.basis or "—",
+        )
+        for p in {**{p.id: p for p in NATIONAL}, **{p.id: p for p in ZHEJIANG}}.values()
+    ]
+    heard = [(event, notice.audience) for event, notices in sorted(CATALOGUE.items()) for notice in notices]
+    page = workflow_page(
+        PetitionChart, TIMED, title=Label("信访事项", "Petition"), states=STATE_LABELS, events=EVENT_LABELS, refusals=REFUSALS, rests=RESTS,
+        deadlines=(("id", "时限 limit", "长度 amount", "性质 kind", "依据 basis"), limits),
+        messages=(("event", "audience"), heard),
+    )  # fmt: skip
+    return {"petition.md": page}
+
+
+def write() -> Path:
+    """Write openapi.yaml and return its path."""
+    path = ROOT / "openapi.yaml"
+    path.write_text(openapi(), encoding="utf-8")
+    return path
+
+
+def diagrams() -> list[Path]:
+    """Write docs/workflows and return the paths."""
+    folder = ROOT / "docs" / "workflows"
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, page in pages().items():
+        (folder / name).write_text(page, encoding="utf-8")
+        written.append(folder / name)
+    return written
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
