@@ -34,10 +34,10 @@ lint: $(STAMP)  ## style, types, import contracts, licences
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
 
 openapi: $(STAMP)  ## write openapi.yaml from the code
-	@$(BIN)/flask --app app contract write
+	@MINGJIAN_MODE=test $(BIN)/flask --app app contract write
 
 diagrams: $(STAMP)  ## write docs/workflows from the charts
-	@$(BIN)/flask --app app contract diagrams
+	@MINGJIAN_MODE=test $(BIN)/flask --app app contract diagrams
 
 clean:  ## remove the virtual environment and everything under var/
 	@rm -rf .venv var build *.egg-info
