@@ -17,6 +17,8 @@ from app.signin.models import IdempotencyKey
 # 128 random bits are 22 characters of base64 or 32 of hexadecimal; a shorter key could be guessed.
 _KEY = re.compile(r"^[A-Za-z0-9_-]{22,128}$")
 
+_NEW_KEY = insert(IdempotencyKey.__table__).inline()
+
 
 def key_of_request() -> str:
     """The request's Idempotency-Key. Raises Problem 400 when missing, Invalid when too short to be random."""
@@ -58,13 +60,14 @@ def claim(key: str, body: str) -> dict[str, Any] | None:
 def keep(key: str, body: str, answer: Mapping[str, Any]) -> None:
     """Keep the answer for thirty days; the key itself is not stored."""
     db.session.execute(
-        insert(IdempotencyKey.__table__).values(
-            key_mac=receipts.key_mac(key),
-            body_mac=body,
-            status=201,
-            created_at=clock.now(),
-            answer=orjson.loads(orjson.dumps(dict(answer), default=str)),
-        )
+        _NEW_KEY,
+        {
+            "key_mac": receipts.key_mac(key),
+            "body_mac": body,
+            "status": 201,
+            "created_at": clock.now(),
+            "answer": orjson.loads(orjson.dumps(dict(answer), default=str)),
+        },
     )
 
 

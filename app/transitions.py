@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app import calendar_store, clock, outbox, timeline
@@ -17,7 +17,7 @@ from app.directory.codes import lineage_of
 from app.directory.models import Organisation
 from app.errors import Problem, Unknown
 from app.extensions import db
-from app.petitions.models import DeadlineRow, Petition, PetitionEventRow
+from app.petitions.models import OPEN_STATES, DeadlineRow, Petition, PetitionEventRow
 from app.supervision.models import SupervisionOrder
 from workflows.actor import Actor
 from workflows.base import Step
@@ -27,6 +27,18 @@ from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent
 
 _RISING = {"expire", "rate", "change_rating"}
 LEADING_KINDS = ("petition_office", "office")
+
+
+def _deadline_upsert() -> Any:
+    statement = upsert(DeadlineRow.__table__)
+    fixed = {"id", "petition_id", "key", "policy_id", "policy_version", "started_at"}
+    changes = {c.name: statement.excluded[c.name] for c in DeadlineRow.__table__.columns if c.name not in fixed}
+    return statement.on_conflict_do_update(index_elements=["petition_id", "key"], set_=changes)
+
+
+# Built once, with the rows as parameters: written into the statement, each number of rows would be compiled anew.
+_NEW_DEADLINES = insert(DeadlineRow.__table__).inline()
+_CHANGED_DEADLINES = _deadline_upsert()
 
 
 def lock(petition_id: UUID, version: int | None = None, *, skip_locked: bool = False) -> Petition:
@@ -49,7 +61,7 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
 
     Raises WrongState (409), NotAllowed (403) or MissingFact (422) and then changes nothing.
     """
-    before_state, before_level = petition.state, petition.level
+    before_state, before_level, before_round = petition.state, petition.level, petition.round
     log = timeline.as_case_events(timeline.log_of(petition.id))
     step = TABLE.send(petition, event, actor, **_guard_facts(petition, facts))
     if event in ("dispatch", "rehandle"):
@@ -64,6 +76,8 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
     _settle(petition, log, row)
     if event in _RISING and petition.supervised and petition.level != before_level and petition.state != "external":
         _order(petition, "dissatisfied" if event != "expire" else "overdue")
+    if petition.round != before_round or petition.state not in OPEN_STATES:
+        _release_orders(petition)
     outbox.announce(event, petition)
     db.session.flush()
     return step
@@ -206,15 +220,10 @@ def _store(petition: Petition, changed: list[Deadline]) -> None:
         }
         for one in changed
     ]
-    table = DeadlineRow.__table__
-    # The rows go as parameters: built into the statement, each number of rows would be compiled anew.
-    statement = upsert(table)
-    fixed = {"id", "petition_id", "key", "policy_id", "policy_version", "started_at"}
-    changes = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in fixed}
     if petition.version == 1:
-        db.session.execute(insert(table).inline(), rows)
+        db.session.execute(_NEW_DEADLINES, rows)
     else:
-        db.session.execute(statement.on_conflict_do_update(index_elements=["petition_id", "key"], set_=changes), rows)
+        db.session.execute(_CHANGED_DEADLINES, rows)
 
 
 def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:
@@ -237,6 +246,16 @@ def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:
     cards = [petition.colour, *(ladder(one, at, calendar) for one in live.values())]
     # Colours only climb: what went wrong stays visible until the case has ended.
     petition.colour = max(cards, key=lambda card: rank[card])
+
+
+def _release_orders(petition: Petition) -> None:
+    """An order asked the body of one round to act; with a new round, or at the end of the case, it has done its work."""
+    db.session.execute(
+        update(SupervisionOrder)
+        .where(SupervisionOrder.petition_id == petition.id, SupervisionOrder.state != "released")
+        .values(state="released"),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def _order(petition: Petition, reason: str) -> None:

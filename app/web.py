@@ -12,9 +12,8 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 from flask_smorest import Api as SmorestApi
 from flask_smorest import Blueprint as SmorestBlueprint
-from marshmallow import RAISE, ValidationError, fields, missing
+from marshmallow import INCLUDE, RAISE, ValidationError, fields, missing
 from marshmallow import Schema as BaseSchema
-from webargs.flaskparser import FlaskParser
 from webargs.flaskparser import FlaskParser
 
 from app.errors import Invalid, Problem
@@ -52,7 +51,10 @@ class Text(fields.String):
 
 
 class ProblemSchema(BaseSchema):
-    """problem+json (RFC 9457)."""
+    """problem+json (RFC 9457); a problem may carry further members, such as `retry_after_seconds`."""
+
+    class Meta:
+        unknown = INCLUDE
 
     type = fields.String(required=True)
     title = fields.String(required=True)
@@ -66,13 +68,12 @@ class ProblemSchema(BaseSchema):
 
 
 class _Strict(FlaskParser):
-    """Unknown query parameters are errors too: a misspelt filter must not answer with everything."""
+    """Unknown query parameters are errors too: a misspelt filter must not answer with everything.
+
+    JSON of another content type is 415; what is no JSON (nested without end, NaN, bytes that are no UTF-8) is 400.
+    """
 
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE}
-
-
-class JsonParser(FlaskParser):
-    """Reads JSON strictly: another content type is 415, and what is no JSON (nested without end, NaN, bad UTF-8) is 400."""
 
     def load_json(self, req: Any, schema: Any) -> Any:
         data = req.get_data(cache=True)
@@ -88,8 +89,6 @@ class JsonParser(FlaskParser):
 
 class Blueprint(SmorestBlueprint):
     """A blueprint whose operation ids are the view names and whose operations name the problems they may answer."""
-
-    ARGUMENTS_PARSER = JsonParser()
 
     ARGUMENTS_PARSER = _Strict()
 

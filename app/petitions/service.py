@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, select, text
 
 from app import calendar_store, clock, idempotency, outbox, timeline, transitions
 from app.auth import Identity
+from app.directory.codes import fault_of
 from app.directory.models import Division, Organisation
 from app.errors import Forbidden, Invalid, Problem, Unknown
 from app.extensions import db
@@ -32,6 +33,11 @@ ROW = (
     Petition.priority, Petition.level, Petition.round, Petition.colour, Petition.supervised, Petition.filed_at,
     Petition.next_due_at, Petition.next_policy, Petition.next_event,
 )  # fmt: skip
+# Built once, with the row as parameters: `values(…)` would be coerced and compiled for each row. Inline: nothing is read
+# back, so that somebody who may not see the row can write it.
+_NEW_PETITION = insert(Petition.__table__).inline()
+_NEW_PEOPLE = insert(Petitioner.__table__).inline()
+_NEW_MESSAGE = insert(CaseMessage.__table__).inline()
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
 _OFFICE_FACTS = {"co_org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
 
@@ -46,6 +52,8 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
     pin = receipts.pin_for(key)
     if earlier := idempotency.claim(key, body):
         return {**earlier, "pin": pin}
+    if fault_of(draft["division_code"]):
+        raise Invalid({"division_code": ["not a village or township of the present list"]})
     place = db.session.execute(
         select(
             Division.level, transitions.leading_body(draft["division_code"], 4).scalar_subquery().label("office")
@@ -91,7 +99,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
     )
     people = _people(petition.id, draft)
     if people:
-        db.session.execute(insert(Petitioner.__table__).values(people))
+        db.session.execute(_NEW_PEOPLE, people)
     receipt = {
         "id": petition.id,
         "serial": petition.serial,
@@ -189,7 +197,7 @@ def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool =
         "id": uuid4(), "petition_id": petition_id, "at": clock.now(), "author_kind": who.actor.kind,
         "author_id": who.actor.person_id, "org_id": who.actor.org_id, "internal": internal, "body": body,
     }  # fmt: skip
-    db.session.execute(insert(CaseMessage.__table__).values(message))
+    db.session.execute(_NEW_MESSAGE, message)
     if not internal:
         event = "message_from_petitioner" if who.actor.kind == "petitioner" else "message_from_staff"
         note(petition, event, who, {})
@@ -277,7 +285,7 @@ def _defaults() -> dict[str, Any]:
 
 def _insert(petition: Petition) -> None:
     values = {column.key: getattr(petition, column.key) for column in Petition.__table__.columns}
-    db.session.execute(insert(Petition.__table__).values(values))
+    db.session.execute(_NEW_PETITION, values)
 
 
 def _people(petition_id: UUID, draft: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -190,3 +190,14 @@ def test_internal_notes_stay_inside(client, db_session, as_staff, new_key):
         )  # fmt: skip
         assert sent.status_code == 201, sent.get_data(as_text=True)
     assert [one["body"] for one in case.see(own)["messages"]] == ["internal=False"]
+
+
+def test_an_order_ends_with_the_round_that_it_asked_for(client, db_session, as_staff, new_key):
+    case, own, _receipt, _head = answered(client, db_session, as_staff, new_key)
+    case.act(as_staff("shangtian.discipline.head"), "approve-reply")
+    case.act(as_staff("shangtian.office"), "deliver", proof="当面送达")
+    case.act(own, "rate", grade="dissatisfied", office_grade="basic", reason="钱没有到账")
+    county = as_staff("fenghua.office")
+    assert len(client.get("/api/v1/supervision/orders", headers=county).json["items"]) == 1
+    case.act(county, "rehandle", main_org_id=org(db_session, "fenghua.agri"))
+    assert client.get("/api/v1/supervision/orders", headers=county).json["items"] == []
