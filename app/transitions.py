@@ -63,7 +63,7 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
     """
     before_state, before_level, before_round = petition.state, petition.level, petition.round
     log = timeline.as_case_events(timeline.log_of(petition.id))
-    step = TABLE.send(petition, event, actor, **_guard_facts(petition, facts))
+    step = TABLE.send(petition, event, actor, **_guard_facts(petition, actor, facts))
     if event in ("dispatch", "rehandle"):
         petition.dispatches += 1
     if petition.level != before_level or petition.owner_org_id is None:
@@ -104,7 +104,7 @@ def open_case(
 
 def actions_for(petition: Petition, actor: Actor) -> list[dict[str, str]]:
     """What the actor may do now, as name and labels: from the same table that `move` obeys."""
-    names = TABLE.open_events(petition, actor, **_guard_facts(petition, {}))
+    names = TABLE.open_events(petition, actor, **_guard_facts(petition, actor, {}))
     return [
         {"name": name, "label": EVENT_LABELS[PetitionEvent(name)].zh, "label_en": EVENT_LABELS[PetitionEvent(name)].en}
         for name in names
@@ -166,13 +166,15 @@ def _told(petition: Petition, event: str, log: list[CaseEvent], facts: dict[str,
     return {**{name: written[name] for name in names if name in written}, **facts}
 
 
-def _guard_facts(petition: Petition, facts: dict[str, Any]) -> dict[str, Any]:
+def _guard_facts(petition: Petition, actor: Actor, facts: dict[str, Any]) -> dict[str, Any]:
     from flask import current_app
 
     preset = current_app.config["SETTINGS"].policy_preset
     return {
         **facts,
         "now": clock.now(),
+        # 信访工作条例 Art 28: whoever has an interest withdraws; here everybody of a body that the petition names.
+        "recused": actor.org_id is not None and actor.org_id in petition.accused_org_ids,
         "excluded_org_ids": petition.accused_org_ids,
         # 信访工作条例 Art 34 allows 30 days; the Zhejiang ordinance 30 + up to 60.
         "extension_cap": 60 if preset == "zhejiang" else 30,

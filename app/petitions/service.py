@@ -10,6 +10,7 @@ from app import calendar_store, clock, idempotency, outbox, timeline, transition
 from app.auth import Identity
 from app.directory.codes import fault_of
 from app.directory.models import Division, Organisation
+from app.directory.service import accused_bodies
 from app.errors import Forbidden, Invalid, Problem, Unknown
 from app.extensions import db
 from app.petitions import receipts
@@ -62,7 +63,12 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
     if place is None or place.level < 4:
         raise Invalid({"division_code": ["not a village or township of the present list"]})
     now = clock.now()
-    level = 4
+    accused = [*draft["accused_org_ids"], *accused_bodies((one["name"] for one in draft["accused"]), draft["division_code"])]
+    level, office = 4, place.office
+    while office in accused and level > 1:
+        # No petition goes to the body that it names: the next level above answers for it from the first day.
+        level -= 1
+        office = transitions.body_in_charge(draft["division_code"], level)
     petition = Petition(
         **_defaults(),
         id=uuid4(),
@@ -78,9 +84,10 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         priority=draft.get("priority", "P2"),
         simple=draft.get("simple", False),
         level=level,
-        owner_org_id=place.office,
+        owner_org_id=office,
+        accused_org_ids=accused,
         **{name: draft[name] for name in ("division_code", "title", "body", "category", "item_type", "anonymous")},
-        **{name: draft[name] for name in ("accused", "accused_org_ids", "people_count", "claimed_fen")},
+        **{name: draft[name] for name in ("accused", "people_count", "claimed_fen")},
     )
     petition.pin_mac = receipts.pin_mac(petition.serial, pin)
     running = transitions.open_case(

@@ -23,6 +23,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT p.id FROM petitions p
    WHERE bigrams(p.title || ' ' || p.body) @> bigrams(q)
      AND position(lower(q) IN lower(p.title || ' ' || p.body)) > 0
+     AND mj_setting('org')::uuid = ANY (p.accused_org_ids) IS NOT TRUE
      AND p.division_code >= current_setting('mj.lo', true) AND p.division_code < current_setting('mj.hi', true)
      AND CASE mj_setting('reach')
            WHEN 'area' THEN p.state <> 'sealed' OR mj_setting('role') IN ('county_discipline', 'upper_discipline', 'township_discipline')
@@ -72,6 +73,8 @@ GRANT SELECT, DELETE ON sessions, one_time_codes, attempts, idempotency_keys TO 
 ALTER TABLE petitions ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON petitions TO mj_web USING (
   division_code >= current_setting('mj.lo', true) AND division_code < current_setting('mj.hi', true)
+  -- A body that the petition names, or where kin of the person named works, does not see it.
+  AND nullif(current_setting('mj.org', true), '')::uuid = ANY (accused_org_ids) IS NOT TRUE
   AND CASE current_setting('mj.reach', true)
         WHEN 'area' THEN state <> 'sealed' OR current_setting('mj.role', true) IN ('county_discipline', 'upper_discipline', 'township_discipline')
         WHEN 'assigned' THEN main_org_id = nullif(current_setting('mj.org', true), '')::uuid
