@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.extensions import db
 from app.supervision.models import Holiday, HolidayYear, PolicyOverride
@@ -53,8 +53,3 @@ def _overrides(preset: str, rows: Any) -> tuple[Policy, ...]:
     return tuple(
         replace(known[r.policy_id], amount=r.amount, valid_from=r.valid_from) for r in rows if r.policy_id in known
     )
-
-
-def count_years() -> int:
-    """How many years have a notice."""
-    return db.session.scalar(select(func.count()).select_from(HolidayYear)) or 0

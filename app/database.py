@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 
 from app import clock
 from app.extensions import db
@@ -109,14 +108,3 @@ def require_bound_role() -> None:
             f"The database role {name!r} is {' and '.join(faults)}; row-level security would not bind it. "
             "Give DATABASE_URL (web) and WORKER_DATABASE_URL (worker) roles of their own: see docs/how-to/deploy.md."
         )
-
-
-def is_reachable() -> bool:
-    """Whether the database answers a trivial query."""
-    try:
-        db.session.execute(text("SELECT 1"))
-    except OperationalError:
-        return False
-    finally:
-        db.session.rollback()
-    return True

@@ -260,9 +260,17 @@ def _release_orders(petition: Petition) -> None:
     )
 
 
-def _order(petition: Petition, reason: str) -> None:
+def order_due_at() -> datetime:
+    """When a supervision order issued now must be answered: PT-22 in the version in force today."""
     calendar, versions = calendar_store.current()
-    policy = next(one for one in versions if one.id == "PT-22")
+    day = clock.today()
+    policy = max(
+        (one for one in versions if one.id == "PT-22" and one.valid_from <= day), key=lambda one: one.valid_from
+    )
+    return limit(policy, clock.now(), calendar).at
+
+
+def _order(petition: Petition, reason: str) -> None:
     red = petition.dissatisfied >= 2 or petition.colour == "red"
     db.session.execute(
         insert(SupervisionOrder.__table__).values(
@@ -275,7 +283,7 @@ def _order(petition: Petition, reason: str) -> None:
             reason=reason,
             colour="red" if red else "yellow",
             issued_at=clock.now(),
-            due_at=limit(policy, clock.now(), calendar).at,
+            due_at=order_due_at(),
             returns=0,
             overdue=False,
         )

@@ -63,7 +63,10 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
     if place is None or place.level < 4:
         raise Invalid({"division_code": ["not a village or township of the present list"]})
     now = clock.now()
-    accused = [*draft["accused_org_ids"], *accused_bodies((one["name"] for one in draft["accused"]), draft["division_code"])]
+    accused = [
+        *draft["accused_org_ids"],
+        *accused_bodies((one["name"] for one in draft["accused"]), draft["division_code"]),
+    ]
     level, office = 4, place.office
     while office in accused and level > 1:
         # No petition goes to the body that it names: the next level above answers for it from the first day.

@@ -1,7 +1,6 @@
 """The supervisor's desk, and supervision orders: issue, answer, verify, release."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,11 +14,10 @@ from app.extensions import db
 from app.petitions.models import OPEN_STATES, Petition
 from app.petitions.service import note
 from app.supervision.models import SupervisionOrder
-from app.transitions import lock, move_order
+from app.transitions import lock, move_order, order_due_at
 from app.web import cursor_of, read_cursor
 from workflows.actor import Role
 from workflows.calendar import shanghai_day, start_of_day
-from workflows.deadlines import limit
 from workflows.order import SUPERVISORS
 from workflows.order import TABLE as ORDERS
 
@@ -73,12 +71,10 @@ def issue_order(petition_id: UUID, reason: str, who: Identity) -> dict[str, Any]
     level = who.actor.org_level or 9
     if who.actor.role not in SUPERVISORS or level > petition.level or petition.main_org_id == who.actor.org_id:
         raise Forbidden()
-    calendar, versions = calendar_store.current()
-    policy = next(one for one in versions if one.id == "PT-22")
     order = SupervisionOrder(
         id=uuid4(), petition_id=petition_id, state="issued", level=level, issuer_org_id=who.actor.org_id,
         target_org_id=petition.main_org_id or petition.owner_org_id, reason=reason, colour=petition.colour or "yellow",
-        issued_at=clock.now(), due_at=limit(policy, clock.now(), calendar).at,
+        issued_at=clock.now(), due_at=order_due_at(),
     )  # fmt: skip
     db.session.add(order)
     petition.supervised = True
@@ -111,9 +107,7 @@ def act_on_order(order_id: UUID, event: str, who: Identity, facts: Mapping[str, 
     if event == "answer":
         order.answer, order.answered_at = facts["answer"], clock.now()
     if event == "send_back":
-        calendar, versions = calendar_store.current()
-        policy = next(one for one in versions if one.id == "PT-22")
-        order.due_at = limit(policy, clock.now(), calendar).at
+        order.due_at = order_due_at()
     note(petition, f"order_{event}", who, {"reason": facts.get("reason")})
     db.session.flush()
     return _view(order, petition.serial, who)
@@ -123,6 +117,6 @@ def _view(order: SupervisionOrder, serial: str, who: Identity) -> dict[str, Any]
     return {
         **{column.key: getattr(order, column.key) for column in SupervisionOrder.__table__.columns},
         "serial": serial,
-        "overdue": order.overdue or (order.state == "issued" and order.due_at + timedelta(0) <= clock.now()),
+        "overdue": order.overdue or (order.state == "issued" and order.due_at <= clock.now()),
         "allowed_actions": ORDERS.open_events(order, who.actor),
     }

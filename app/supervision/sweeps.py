@@ -25,9 +25,8 @@ from app.extensions import db
 from app.petitions.models import OPEN_STATES, DeadlineRow, Petition
 from app.signin.models import Attempt, IdempotencyKey, OneTimeCode, SignInSession
 from app.supervision.models import HolidayYear, SupervisionOrder
-from app.transitions import body_in_charge, lock, move, recompute
+from app.transitions import body_in_charge, lock, move, order_due_at, recompute
 from workflows.base import MissingFact, NotAllowed, WrongState
-from workflows.deadlines import limit
 from workflows.petition import PetitionEvent, PetitionState
 from workflows.policies import Policy
 
@@ -207,13 +206,7 @@ def open_order(petition: Petition, level: int, reason: str, *, colour: str = "ye
 
     It is to be answered within PT-22. reason: overdue, dissatisfied, silent, circling or by_hand.
     """
-    calendar, versions = calendar_store.current()
-    now = clock.now()
-    day = clock.today()
-    policy = max(
-        (one for one in versions if one.id == "PT-22" and one.valid_from <= day), key=lambda one: one.valid_from
-    )
-    due_at = limit(policy, now, calendar).at
+    due_at = order_due_at()
     db.session.execute(
         insert(SupervisionOrder.__table__).values(
             id=uuid4(),
@@ -224,7 +217,7 @@ def open_order(petition: Petition, level: int, reason: str, *, colour: str = "ye
             target_org_id=petition.main_org_id or petition.owner_org_id,
             reason=reason,
             colour=colour,
-            issued_at=now,
+            issued_at=clock.now(),
             due_at=due_at,
             returns=0,
             overdue=False,
