@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -83,11 +84,13 @@ class Run:
 
     def children(self) -> dict[str, psutil.Process]:
         found = {}
+        names = {"postgres": "postgres", FAKE_WEB: "web"}
         for child in psutil.Process(self.process.pid).children():
-            names = {"postgres": "postgres", FAKE_WEB: "web"}
-            code = child.cmdline()[2:3]
-            if is_alive(child) and (code or child.name() == "postgres"):
-                found[names.get(child.name()) or names.get(code[0]) or "worker"] = child
+            # A child that has just been killed is a zombie, or gone, until the supervisor has noticed: not a child any more.
+            with suppress(psutil.NoSuchProcess):
+                code = child.cmdline()[2:3]
+                if is_alive(child) and (code or child.name() == "postgres"):
+                    found[names.get(child.name()) or names.get(code[0]) or "worker"] = child
         return found
 
     def family(self) -> list[psutil.Process]:
