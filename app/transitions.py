@@ -13,6 +13,7 @@ from sqlalchemy import Select, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app import calendar_store, clock, outbox, timeline
+from app.database import take_leave
 from app.directory.codes import lineage_of
 from app.directory.models import Organisation
 from app.errors import Problem, Unknown
@@ -23,7 +24,7 @@ from workflows.actor import Actor
 from workflows.base import Step
 from workflows.deadlines import CaseEvent, Deadline, deadlines, ladder, limit, next_forced, remind_at
 from workflows.order import TABLE as ORDERS
-from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent
+from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent, PetitionState
 
 _RISING = {"expire", "rate", "change_rating"}
 LEADING_KINDS = ("petition_office", "office")
@@ -68,6 +69,8 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
         petition.dispatches += 1
     if petition.level != before_level or petition.owner_org_id is None:
         petition.owner_org_id = body_in_charge(petition.division_code, petition.level)
+    if petition.state == PetitionState.SEALED:
+        take_leave(petition.id)
     petition.version += 1
     facts = _told(petition, event, log, {**facts, "co_org_id": actor.org_id} if event == "co_report" else facts)
     row = timeline.append(
