@@ -319,10 +319,11 @@ def demo_accounts_command() -> None:
 
 @demo.command("play")
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="Address of the running server.")
-@click.option("--fill", "count", default=0, show_default=True, help="File so many further petitions afterwards.")
+@click.option("--fill", "count", default=0, show_default=True, help="File so many further petitions, in every state.")
 def demo_play_command(url: str, count: int) -> None:
     """Play the story against a running server and its worker, moving the clock of the demonstration."""
-    from app.story import StoryFailed, fill, play
+    from app.filling import fill, fill_unrated
+    from app.story import StoryFailed, play
 
     if settings().mode != "demo":
         raise click.ClickException("the story is played in a demonstration only (MINGJIAN_MODE=demo)")
@@ -331,9 +332,11 @@ def demo_play_command(url: str, count: int) -> None:
         _move_clock(int(span.total_seconds()))
 
     try:
+        if count:
+            fill_unrated(url, forward, click.echo, count)
         play(url, forward, click.echo)
         if count:
-            fill(url, click.echo, count)
+            fill(url, forward, click.echo, count)
     except StoryFailed as error:
         raise click.ClickException(str(error)) from error
     click.echo("Next: sign in with an account of `flask demo accounts` and look at the lists and the desk.")

@@ -9,12 +9,10 @@ from typing import Any
 from app.clock import SHANGHAI
 from app.teller import Case, Forward, Say, StoryFailed, Teller, instant
 
-__all__ = ["StoryFailed", "fill", "play"]
+__all__ = ["StoryFailed", "play"]
 
 WUXING, GAOXIN = "330502", "330502101"
 FENGHUA, SHANGTIAN, XIAOWANGMIAO = "330213", "330213007", "330213005"
-# Townships with accounts, and how those begin.
-TOWNS = {SHANGTIAN: "shangtian", XIAOWANGMIAO: "xiaowangmiao", GAOXIN: "gaoxin"}
 RENT_FEN = 120_000_000  # 1.2 million yuan
 INSTALMENTS_FEN = (50_000_000, 40_000_000, 30_000_000)
 FINDINGS = "经查阅合同、账目并走访相关人员,情况已核实,详见附表。"
@@ -32,24 +30,6 @@ def play(base_url: str, forward: Forward, say: Say) -> None:
         for story in (_wuxing, _fenghua, _climb, _silent):
             story(teller)
         teller.tell("end")
-
-
-def fill(base_url: str, say: Say, count: int = 300) -> None:
-    """File `count` petitions and take them to many different states, so that lists and desks look alive.
-
-    Raises StoryFailed when the server refuses one.
-    """
-    with Teller(base_url, _stand_still, say) as teller:
-        teller.tell("fill")
-        villages = {town: teller.villages(town) for town in TOWNS}
-        for number in range(count):
-            # The numbers of towns, subjects and turns have no common divisor, so that every pair of them comes up.
-            town = tuple(TOWNS)[number % len(TOWNS)]
-            title, body, category = SUBJECTS[number % len(SUBJECTS)]
-            village = villages[town][number % len(villages[town])]
-            case = teller.file(village, title, body, category=category, name=f"村民{number + 1}", phone=_phone(number))
-            _take_turn(case, town, TURNS[number % len(TURNS)])
-        teller.tell("fill.done", count=count)
 
 
 def _wuxing(teller: Teller) -> None:
@@ -211,66 +191,3 @@ def _require_order(case: Case, username: str, **expected: Any) -> None:
     mine = [order for order in orders if order["petition_id"] == case.receipt["id"]]
     found = any(all(order[name] == value for name, value in expected.items()) for order in mine)
     teller.require(found, f"a supervision order with {expected} for {username}")
-
-
-# Title, text and category of the petitions that fill the lists.
-SUBJECTS = (
-    ("土地流转租金未兑付", "承包地流转后两年没有收到租金。", "land"),
-    ("村道硬化质量问题", "去年修的村道已经开裂,请查验收情况。", "works"),
-    ("务工工资拖欠", "在村里工程务工三个月,工资没有结清。", "labour_pay"),
-    ("集体资产出租未公开", "村集体厂房出租没有公开招租。", "assets"),
-    ("救助金发放疑问", "邻居条件较好却领取救助金,请核实。", "relief"),
-    ("工程采购价格偏高", "路灯采购价格明显高于市场价。", "procurement"),
-    ("村务公开不及时", "今年以来村务公开栏没有更新。", "other"),
-)
-
-
-Action = tuple[str, str, dict[str, Any]]  # who, what, with which facts
-Turn = tuple[int, tuple[Action, ...]]
-
-# Where the petitions of `fill` end: how many steps of ROUTE are taken, and what is done then by whom.
-ROUTE: tuple[Action, ...] = (
-    ("office", "register", {}),
-    ("office", "accept", {}),
-    ("office", "dispatch", {}),
-    ("discipline", "sign", {}),
-    ("discipline", "start", {"note": "已联系信访人"}),
-    ("discipline", "submit-reply", {"findings": FINDINGS, "legal_basis": LAW, "outcome": "supported"}),
-    ("discipline.head", "approve-reply", {}),
-    ("discipline", "deliver", {"proof": "当面送达"}),
-)
-_BAD = {"grade": "dissatisfied", "office_grade": "basic", "reason": "答复没有解决问题"}
-_PARKED = {"reason_code": "awaiting_appraisal", "plan": "等待质量鉴定结论", "days": 20}
-_RETURN = {"reason": "不属于本单位职责", "suggested_org": "奉化区农业农村局"}
-TURNS: tuple[Turn, ...] = (
-    *((steps, ()) for steps in range(len(ROUTE) + 1)),
-    (1, (("office", "redirect", {"route_code": "litigation"}),)),
-    (1, (("office", "reject", {"reason_code": "unfounded_without_clues"}),)),
-    (2, (("petitioner", "withdraw", {"reason": "问题已解决"}),)),
-    (3, (("discipline", "request-return", _RETURN),)),
-    (5, (("discipline", "request-extension", {"days": 15, "reason": "需核对历年账目"}),)),
-    (5, (("discipline", "request-suspension", _PARKED), ("discipline.head", "approve-suspension", {"days": 20}))),
-    (8, (("petitioner", "rate", {"grade": "satisfied", "office_grade": "satisfied"}),)),
-    (8, (("petitioner", "rate", {"grade": "basic", "office_grade": "satisfied"}),)),
-    (8, (("petitioner", "rate", _BAD),)),
-    (8, (("petitioner", "ask-review", {"reason": "对答复不服"}),)),
-)
-
-
-def _take_turn(case: Case, town: str, turn: Turn) -> None:
-    steps, then = turn
-    for part, event, facts in (*ROUTE[:steps], *then):
-        if part == "petitioner":
-            case.act_as_petitioner(event, **facts)
-            continue
-        if event == "dispatch":
-            facts = {"main_org_id": case.teller.body(f"{TOWNS[town]}.office", town, "纪工委")}
-        case.act(f"{TOWNS[town]}.{part}", event, **facts)
-
-
-def _phone(number: int) -> str:
-    return f"139{number:08d}"
-
-
-def _stand_still(_span: timedelta) -> None:
-    """The lists are filled at one moment."""

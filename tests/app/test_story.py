@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import text
 from werkzeug.serving import make_server
 
-from app.story import StoryFailed, fill, play
+from app.filling import TURNS, fill, fill_unrated
+from app.story import StoryFailed, play
 from app.supervision import sweeps
+from workflows.petition import PetitionState
 
 pytestmark = pytest.mark.slow
 
@@ -80,14 +82,11 @@ def test_the_command_names_the_failed_step_and_is_for_demonstrations_only(app, m
     assert "Error: step wuxing.file" in failed.output
 
 
-def test_filling_makes_cases_in_many_states(server, db_session):
+def test_filling_makes_cases_in_every_state(server, forward, db_session):
     said = []
-    fill(server, said.append, count=57)
-    assert said[-1].startswith("已补充 57 件")
+    fill_unrated(server, forward, said.append, count=20)
+    fill(server, forward, said.append, count=3 * len(TURNS))
+    assert said[-1].startswith(f"已补充 {3 * len(TURNS)} 件")
     states = Counter(db_session.scalars(text("SELECT state FROM petitions")))
-    assert states.total() == 57
-    assert set(states) >= {
-        "filed", "registered", "accepted", "dispatched", "signed", "return_requested", "handling", "suspended",
-        "investigated", "replied", "resolved", "rated", "dissatisfied", "reviewing",
-        "withdrawn", "redirected", "not_accepted",
-    }  # fmt: skip
+    assert states.total() == 3 * len(TURNS) + 1
+    assert set(PetitionState) - set(states) == set()
