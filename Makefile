@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed-$(shell cksum < pyproject.toml | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint openapi diagrams docs clean
+.PHONY: help run test quick lint openapi diagrams permissions clean
 
 help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ openapi: $(STAMP)  ## write openapi.yaml from the code
 
 diagrams: $(STAMP)  ## write docs/workflows from the charts
 	@MINGJIAN_MODE=test $(BIN)/flask --app app contract diagrams
+
+permissions: $(STAMP)  ## write docs/permissions.md by trying every role on a real database
+	@WRITE_PERMISSIONS=1 $(BIN)/python -m pytest tests/app/test_permissions.py
 
 clean:  ## remove the virtual environment and everything under var/
 	@rm -rf .venv var build *.egg-info

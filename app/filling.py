@@ -131,7 +131,7 @@ def fill_unrated(base_url: str, forward: Forward, say: Say, count: int) -> None:
     """
     with Teller(base_url, forward, say) as teller:
         teller.tell("fill.unrated")
-        cases = [_file(teller, PLACES[number % len(PLACES)], Turn(ANSWERED), number)
+        cases = [take_turn(teller, PLACES[number % len(PLACES)], Turn(ANSWERED), number)
                  for number in range(max(1, count // UNRATED_SHARE))]  # fmt: skip
         teller.forward(RATING_IS_OVER)
         for case in cases:
@@ -151,7 +151,7 @@ def fill(base_url: str, forward: Forward, say: Say, count: int = 300) -> None:
             # Places, subjects and turns have no common divisor, so that every combination comes up.
             place = PLACES[number % len(PLACES)]
             turn = TURNS[number % len(TURNS)]
-            case = _file(teller, place, turn, number, earlier.get(place))
+            case = take_turn(teller, place, turn, number, earlier.get(place))
             if turn.steps == 1 and not turn.then:
                 earlier[place] = case.receipt["id"]
             if (number + 1) % 50 == 0:
@@ -159,7 +159,11 @@ def fill(base_url: str, forward: Forward, say: Say, count: int = 300) -> None:
         teller.tell("fill.done", count=count)
 
 
-def _file(teller: Teller, place: Place, turn: Turn, number: int, earlier: str | None = None) -> Case:
+def take_turn(teller: Teller, place: Place, turn: Turn, number: int, earlier: str | None = None) -> Case:
+    """File the petition of that number in a village of the place and take it through the turn.
+
+    earlier: id of a case that it may be merged into; without one a merging step is left out. Raises StoryFailed.
+    """
     title, body, category = SUBJECTS[number % len(SUBJECTS)]
     villages = teller.villages(place.code)
     draft = {"category": category, "name": f"村民{number + 1}", "phone": f"139{number:08d}", **turn.draft}
