@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import and_, case, select, text
 
@@ -13,10 +13,12 @@ from app.errors import Forbidden, Unknown
 from app.extensions import db
 from app.petitions.models import OPEN_STATES, Petition
 from app.petitions.service import note
+from app.supervision import orders as supervision_orders
 from app.supervision.models import SupervisionOrder
-from app.transitions import lock, move_order, order_due_at
+from app.transitions import lock, move_order
 from app.web import cursor_of, read_cursor
 from workflows.actor import Role
+from workflows.base import WrongState
 from workflows.calendar import shanghai_day, start_of_day
 from workflows.order import SUPERVISORS
 from workflows.order import TABLE as ORDERS
@@ -66,18 +68,17 @@ def desk(query: Mapping[str, Any], who: Identity) -> dict[str, Any]:
 
 
 def issue_order(petition_id: UUID, reason: str, who: Identity) -> dict[str, Any]:
-    """Issue an order by hand to the body that handles the case. Raises Forbidden for who may not supervise it."""
+    """Issue an order by hand to the body that handles the case, with a message to it, and return the order.
+
+    Raises Forbidden for who may not supervise the case, and WrongState for one that has ended: nobody could act on it.
+    """
     petition = lock(petition_id)
     level = who.actor.org_level or 9
     if who.actor.role not in SUPERVISORS or level > petition.level or petition.main_org_id == who.actor.org_id:
         raise Forbidden()
-    order = SupervisionOrder(
-        id=uuid4(), petition_id=petition_id, state="issued", level=level, issuer_org_id=who.actor.org_id,
-        target_org_id=petition.main_org_id or petition.owner_org_id, reason=reason, colour=petition.colour or "yellow",
-        issued_at=clock.now(), due_at=order_due_at(),
-    )  # fmt: skip
-    db.session.add(order)
-    petition.supervised = True
+    if petition.state not in OPEN_STATES:
+        raise WrongState(petition.state, [])
+    order = supervision_orders.issue_order(petition, reason, level=level, issuer_org_id=who.actor.org_id)
     note(petition, "issue_order", who, {"reason": reason})
     db.session.flush()
     return _view(order, petition.serial, who)
@@ -97,17 +98,24 @@ def orders(who: Identity) -> list[dict[str, Any]]:
 
 def act_on_order(order_id: UUID, event: str, who: Identity, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Answer, send back, verify or release. Raises Unknown, WrongState, NotAllowed, MissingFact."""
-    order = db.session.scalars(
-        select(SupervisionOrder).where(SupervisionOrder.id == order_id).with_for_update()
-    ).one_or_none()
-    if order is None:
+    petition_id = db.session.scalar(select(SupervisionOrder.petition_id).where(SupervisionOrder.id == order_id))
+    if petition_id is None:
         raise Unknown()
-    petition = lock(order.petition_id)
+    # The case first and then the order, as the clock does: the other way round the two would wait for each other.
+    petition = lock(petition_id)
+    order = db.session.scalars(
+        select(SupervisionOrder)
+        .where(SupervisionOrder.id == order_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
     move_order(order, event, who.actor, **facts)
     if event == "answer":
         order.answer, order.answered_at = facts["answer"], clock.now()
     if event == "send_back":
-        order.due_at = order_due_at()
+        # A new limit begins; left marked as overdue, the order would be passed over when that passes too.
+        order.due_at, order.overdue = supervision_orders.order_due_at(), False
+        supervision_orders.announce_order(petition, order.due_at)
     note(petition, f"order_{event}", who, {"reason": facts.get("reason")})
     db.session.flush()
     return _view(order, petition.serial, who)

@@ -16,6 +16,8 @@ from app.petitions.models import DeadlineRow, Petition
 from app.signin.models import Attempt, IdempotencyKey, OneTimeCode, SignInSession
 from app.supervision import sweeps
 from app.supervision.models import Holiday, HolidayYear, SupervisionOrder
+from app.supervision.orders import issue_order
+from app.transitions import body_in_charge
 from tests.app.cases import Cases
 
 
@@ -242,7 +244,8 @@ def test_the_end_of_the_rating_window_is_announced_to_the_petitioner_alone(cases
 def test_an_order_nobody_answers_turns_red_and_goes_one_level_up_once(cases, worker_app, db_session):
     case = handled(cases)
     with worker_app.app_context(), transaction(SYSTEM):
-        sweeps.open_order(db.session.get(Petition, case), 3, "silent")
+        petition = db.session.get(Petition, case)
+        issue_order(petition, "silent", level=3, issuer_org_id=body_in_charge(petition.division_code, 3))
     cases.travel(12 * DAY)
     run(worker_app, sweeps.sweep_orders)
     run(worker_app, sweeps.sweep_orders)
