@@ -121,6 +121,7 @@ class PetitionChart(HouseChart):
         s.handling,
         cond=[
             *_HANDLER,
+            ask.limit_can_be_extended,
             ask.no_request_waits,
             ask.extension_requests_left,
             ask.extension_fits,

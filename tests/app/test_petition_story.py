@@ -218,3 +218,16 @@ def test_a_body_where_kin_of_the_person_named_works_neither_sees_nor_handles_it(
     case.act(county, "register")
     case.act(county, "accept")
     case.act(county, "dispatch", expect=403, main_org_id=org(db_session, "shangtian.office"))
+
+
+def test_the_time_for_a_second_handling_cannot_be_extended(client, db_session, as_staff, new_key):
+    case, own, _receipt, _head = answered(client, db_session, as_staff, new_key)
+    case.act(as_staff("shangtian.discipline.head"), "approve-reply")
+    case.act(as_staff("shangtian.office"), "deliver", proof="当面送达")
+    case.act(own, "rate", grade="dissatisfied", office_grade="basic", reason="钱没有到账")
+    case.act(as_staff("fenghua.office"), "rehandle", main_org_id=org(db_session, "fenghua.agri"))
+    bureau = as_staff("fenghua.agri")
+    offered = {action["name"] for action in case.see(bureau)["allowed_actions"]}
+    assert "request_suspension" in offered and "request_extension" not in offered
+    refused = case.act(bureau, "request-extension", expect=403, days=5, reason="需核对账目")
+    assert (refused["type"], refused["reason"]) == ("/problems/not-allowed", "extension-not-provided")
