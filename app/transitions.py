@@ -241,7 +241,9 @@ def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:
     def until(*ids: str) -> datetime | None:
         return next((live[one].due_at for one in ids if one in live), None)
 
-    petition.due_at = until("PT-21", "PT-05", "PT-12")
+    # A new body has its own time; before, the local limit (PT-12) runs beside the statutory one, and the earlier counts.
+    first_round = (live[one].due_at for one in ("PT-12", "PT-05") if one in live)
+    petition.due_at = until("PT-21") or min(first_round, default=None)
     petition.return_until = until("PT-04") or petition.return_until
     petition.rating_until = until("PT-13") or petition.rating_until
     petition.review_until = until("PT-09", "PT-07") or petition.review_until

@@ -78,7 +78,7 @@ class Deadline:
         return self.breached or (self.live and now >= self.due_at)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Clock:
     """A clock while the log is being read."""
 
@@ -87,7 +87,8 @@ class _Clock:
     started_at: datetime
     amount: int
     unit: Unit
-    main: _Clock | None
+    begun: int  # the number of the event that started it
+    within: tuple[_Clock, ...]
     extended: int = 0
     paused: int = 0
     paused_span: int = 0
@@ -98,7 +99,7 @@ class _Clock:
 
     def due(self, calendar: WorkCalendar) -> Due:
         due = _count(self.started_at, self.amount, self.unit, self.extended, self.paused, calendar)
-        return min(due, self.main.due(calendar), key=lambda end: end.at) if self.main else due
+        return min((due, *(main.due(calendar) for main in self.within)), key=lambda end: end.at)
 
     def resume(self, day: date, calendar: WorkCalendar) -> None:
         """Adds the days since the pause began, as far as the cap allows."""
@@ -163,15 +164,20 @@ class _Reader:
     def running(self) -> list[_Clock]:
         return [clock for clock in self.clocks if clock.ended_at is None]
 
-    def main(self) -> _Clock | None:
-        """The handling limit that rules: of two, the one that started last, so that a new body gets its own time."""
-        return next((clock for clock in reversed(self.running()) if clock.policy.main), None)
+    def ruling(self) -> tuple[_Clock, ...]:
+        """The handling limits that rule: those that started last, so that a new body gets its own time.
+
+        One event may start several, as acceptance starts the local limit and the statutory one above it. All of them
+        force, so that the one that ends first does, however an operator sets their lengths.
+        """
+        main = [clock for clock in self.running() if clock.policy.main]
+        return tuple(clock for clock in main if clock.begun == main[-1].begun)
 
     def forces(self, clock: _Clock) -> str | None:
         policy = clock.policy
         if clock.ended_at is not None or policy.breach is None or self.state not in policy.states:
             return None
-        if policy.main and clock is not self.main():
+        if policy.main and clock not in self.ruling():
             return None
         if policy.repeats and self.seen[policy.breach] >= policy.repeats:
             return policy.last_breach
@@ -258,7 +264,8 @@ class _Reader:
         if policy.total_cap:
             amount = max(0, min(amount, policy.total_cap - self.suspended_days))
         counted = max((self.latest[name] for name in policy.counted_from if name in self.latest), default=event.at)
-        return _Clock(policy, key, counted, amount, unit, self.main() if policy.within_main else None)
+        begun = self.seen.total()
+        return _Clock(policy, key, counted, amount, unit, begun, self.ruling() if policy.within_main else ())
 
     def deadline(self, clock: _Clock) -> Deadline:
         paused = clock.pause_from is not None

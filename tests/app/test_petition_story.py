@@ -231,3 +231,11 @@ def test_the_time_for_a_second_handling_cannot_be_extended(client, db_session, a
     assert "request_suspension" in offered and "request_extension" not in offered
     refused = case.act(bureau, "request-extension", expect=403, days=5, reason="需核对账目")
     assert (refused["type"], refused["reason"]) == ("/problems/not-allowed", "extension-not-provided")
+
+
+def test_the_petitioner_is_shown_the_statutory_limit_beside_the_local_one(client, db_session, as_staff, new_key):
+    case, own, _receipt, _head = answered(client, db_session, as_staff, new_key)
+    shown = {one["policy"]: one for one in case.see(own)["promises"]}
+    assert (shown["PT-05"]["statutory"], shown["PT-12"]["statutory"]) == (True, False)
+    assert shown["PT-12"]["due_on"] < shown["PT-05"]["due_on"]
+    assert case.see(own)["next_policy"] == "PT-12"

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 
 from app import calendar_store, clock
 from app.database import SYSTEM, transaction
@@ -196,7 +196,7 @@ def test_a_limit_that_comes_near_is_announced_once_and_gives_a_card(cases, worke
     with worker_app.app_context(), transaction(SYSTEM):
         now = clock.now()
         main = db.session.scalar(
-            select(DeadlineRow).where(DeadlineRow.petition_id == case, DeadlineRow.policy_id.in_(("PT-12", "PT-05")))
+            select(DeadlineRow).where(DeadlineRow.petition_id == case, DeadlineRow.policy_id == "PT-12")
         )
         span, remind_at = main.due_at - now, main.remind_at - now
     cases.travel(remind_at + timedelta(hours=1))
@@ -207,6 +207,29 @@ def test_a_limit_that_comes_near_is_announced_once_and_gives_a_card(cases, worke
     run(worker_app, sweeps.send_reminders)
     assert told(db_session, case, "due_soon") == first
     assert remind_at < span
+
+
+def test_the_local_limit_sends_a_case_up_and_the_statutory_one_speaks_when_it_passes(cases, worker_app, db_session):
+    case = handled(cases)
+    cases.travel(45 * DAY)
+    assert run(worker_app, sweeps.sweep_due).by_event == {"expire": 1}
+    expired = "SELECT facts->>'policy' FROM petition_events WHERE petition_id = :id AND event = 'expire'"
+    assert db_session.scalar(text(expired), {"id": case}) == "PT-12"
+    db_session.rollback()
+    cases.act(case, "rehandle", cases.staff("fenghua.office"), main_org_id=cases.staff("fenghua.land").org_id)
+    assert cases.row(case).next_policy == "PT-21"
+    law = select(DeadlineRow).where(DeadlineRow.petition_id == case, DeadlineRow.policy_id == "PT-05")
+    row = db_session.scalars(law).one()
+    assert (row.live, row.forces) == (True, None)
+    db_session.rollback()
+    # The new body still has its own time when the sixty days are over.
+    db_session.execute(update(DeadlineRow).where(DeadlineRow.id == row.id).values(due_at=row.started_at + 46 * DAY))
+    db_session.commit()
+    run(worker_app, sweeps.send_reminders)
+    cases.travel(3 * DAY)
+    before = len(told(db_session, case, "overdue"))
+    run(worker_app, sweeps.send_reminders)
+    assert len(told(db_session, case, "overdue")) == before + 2
 
 
 def test_a_limit_that_only_warns_speaks_again_when_it_has_passed(cases, worker_app, db_session):
