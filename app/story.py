@@ -47,8 +47,14 @@ def fill(base_url: str, say: Say, count: int = 300) -> None:
             town = tuple(TOWNS)[number % len(TOWNS)]
             title, body, category = SUBJECTS[number % len(SUBJECTS)]
             village = villages[town][number % len(villages[town])]
-            case = teller.file(village, title, body, category=category, name=f"村民{number + 1}", phone=_phone(number))
-            _take_turn(case, town, TURNS[number % len(TURNS)])
+            turn = TURNS[number % len(TURNS)]
+            more = {"category": category, "name": f"村民{number + 1}", "phone": _phone(number)}
+            if turn[0] > ROUTE.index(_APPROVAL):
+                # A reply to a letter waits for somebody to bring it; one on line has arrived before anybody could.
+                case = teller.take_letter(f"{TOWNS[town]}.office", village, title, body, **more)
+            else:
+                case = teller.file(village, title, body, **more)
+            _take_turn(case, town, turn)
         teller.tell("fill.done", count=count)
 
 
@@ -80,8 +86,7 @@ def _wuxing(teller: Teller) -> None:
     teller.tell("wuxing.approve")
     case.act("wuxing.group6.head", "approve-reply")
     case.require(state="replied")
-    case.act("wuxing.group6", "deliver", proof="当面答复并签收")
-    case.require(state="resolved")
+    case.arrive("resolved")
     teller.tell("wuxing.rate")
     case.act_as_petitioner("rate", grade="satisfied", office_grade="satisfied")
     case.require(state="rated", round=1, colour=None)
@@ -92,7 +97,8 @@ def _wuxing(teller: Teller) -> None:
 def _fenghua(teller: Teller) -> None:
     teller.tell("fenghua")
     teller.tell("fenghua.file")
-    case = teller.file(
+    case = teller.take_letter(
+        "shangtian.office",
         teller.villages(SHANGTIAN)[0],
         "一百余亩土地出租多年,租金一直没有收到",
         "村里一百余亩土地租给企业多年,村民一直没有收到租金,共计约120万元。",
@@ -198,11 +204,10 @@ def _silent(teller: Teller) -> None:
 
 
 def _answer(case: Case, handler: str) -> None:
-    """From handling to a delivered reply, by a body and its head."""
+    """From handling to a reply, by a body and its head; on line it arrives as soon as it is approved."""
     case.act(handler, "submit-reply", findings=FINDINGS, legal_basis=LAW, outcome="explained")
     case.act(f"{handler}.head", "approve-reply")
-    case.act(handler, "deliver", proof="当面送达")
-    case.require(state="resolved")
+    case.arrive("resolved")
 
 
 def _require_order(case: Case, username: str, **expected: Any) -> None:
@@ -229,6 +234,7 @@ Action = tuple[str, str, dict[str, Any]]  # who, what, with which facts
 Turn = tuple[int, tuple[Action, ...]]
 
 # Where the petitions of `fill` end: how many steps of ROUTE are taken, and what is done then by whom.
+_APPROVAL: Action = ("discipline.head", "approve-reply", {})
 ROUTE: tuple[Action, ...] = (
     ("office", "register", {}),
     ("office", "accept", {}),
@@ -236,7 +242,7 @@ ROUTE: tuple[Action, ...] = (
     ("discipline", "sign", {}),
     ("discipline", "start", {"note": "已联系信访人"}),
     ("discipline", "submit-reply", {"findings": FINDINGS, "legal_basis": LAW, "outcome": "supported"}),
-    ("discipline.head", "approve-reply", {}),
+    _APPROVAL,
     ("discipline", "deliver", {"proof": "当面送达"}),
 )
 _BAD = {"grade": "dissatisfied", "office_grade": "basic", "reason": "答复没有解决问题"}

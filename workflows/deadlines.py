@@ -24,7 +24,7 @@ LENGTHENING = frozenset({"approve_extension", "hold_hearing"})
 class CaseEvent:
     """One entry of a case's timeline: what happened, when (aware), the state it left the case in, and its facts.
 
-    Facts read here: priority, level, simple, anonymous, unreachable; days (approve_extension, approve_suspension,
+    Facts read here: priority, level, simple, channel, anonymous, unreachable; days (approve_extension, approve_suspension,
     hold_hearing); co_org_ids (dispatch and the start of a new round); co_org_id (add_co_handler, co_report: the
     co-handling body); policy (on a system event: the id of the policy whose limit passed).
     """
@@ -73,9 +73,14 @@ class Deadline:
         """First day of the policy version the clock runs by."""
         return self.policy.valid_from
 
+    @property
+    def immediate(self) -> bool:
+        """Whether the system does at once what is due, so that nobody can be late with it."""
+        return self.due_at <= self.started_at
+
     def overdue(self, now: datetime) -> bool:
-        """Whether the limit has passed: it ended late, or it runs and its time is over."""
-        return self.breached or (self.live and now >= self.due_at)
+        """Whether the limit has passed: it ended late, or it runs and its time is over. Never for an immediate one."""
+        return self.breached or (self.live and now >= self.due_at and not self.immediate)
 
 
 @dataclass(slots=True, eq=False)
@@ -111,9 +116,13 @@ class _Clock:
         self.paused += calendar.workdays_between(self.pause_from, end) if self.unit == "W" else span
         self.pause_from = None
 
+    @property
+    def immediate(self) -> bool:
+        return self.unit == "H" and self.amount == 0
+
     def end(self, at: datetime, calendar: WorkCalendar, *, met: bool, breached: bool = False) -> None:
         self.ended_at, self.met = at, met
-        self.breached = breached or at >= self.due(calendar).at
+        self.breached = breached or (at >= self.due(calendar).at and not self.immediate)
 
 
 class _Reader:
@@ -213,7 +222,7 @@ class _Reader:
 
     def _expire(self, event: CaseEvent, running: Sequence[_Clock]) -> None:
         """Ends the clocks whose expiry this event is."""
-        forcing = [clock for clock in running if self.forces(clock) == event.event]
+        forcing = [clock for clock in running if self.forces(clock) == event.event and not clock.immediate]
         if not forcing:
             return
         passed = [clock for clock in forcing if event.at >= clock.due(self.calendar).at]
@@ -325,6 +334,8 @@ def remind_at(deadline: Deadline, calendar: WorkCalendar) -> datetime | None:
     """From which instant on the approaching limit is announced (aware UTC); None when it never is."""
     reminders = deadline.policy.reminders
     moments: list[datetime] = []
+    if deadline.immediate:
+        return None
     if reminders.fraction:
         moments.append(deadline.due_at - (deadline.due_at - deadline.started_at) * reminders.fraction)
     if reminders.workdays and deadline.due_day:

@@ -33,7 +33,10 @@ class Reminders:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Another amount when a fact of the case has this value, as 24 hours for {"priority": "P1"}."""
+    """Another amount when a fact of the case has this value, as 24 hours for {"priority": "P1"}.
+
+    Zero hours mean at once: the system sends the event at its next sweep, and nobody can be late with it.
+    """
 
     fact: str
     value: str | int
@@ -222,7 +225,9 @@ NATIONAL: tuple[Policy, ...] = (
            starts=("approve_suspension",), entry=True, states=("suspended",), breach="resume_expired", shorter=True,
            total_cap=180, reminders=WINDOW),
     Policy("PT-26", "送达", "Delivery of the reply", 1, "W", "working",
-           starts=("approve_reply",), entry=True, states=("replied",), breach="deliver", reminders=BLUE_CARD),
+           starts=("approve_reply",), entry=True, states=("replied",), breach="deliver", reminders=BLUE_CARD,
+           # Who filed on line reads the reply where the case was filed; to anybody else a person has to bring it.
+           variants=(Variant("channel", "web", 0, "H"),)),
     # After the reply.
     Policy("PT-07", "申请复查", "Right to ask for review", 30, "C", "statutory", _law("三十五"),
            starts=("deliver", "explain", "follow_parent"), restarts=True, reminders=WINDOW,

@@ -105,7 +105,9 @@ def _force(_deadline_id: UUID, petition_id: UUID) -> str | None:
     ).one_or_none()
     if due is None or due.forces is None:
         return None
-    move(petition, due.forces, SYSTEM, policy=due.policy_id)
+    # On line the reply lies where the petitioner filed: that it could be read there is what stands for a proof.
+    online = due.forces == PetitionEvent.DELIVER and petition.channel == "web"
+    move(petition, due.forces, SYSTEM, policy=due.policy_id, **({"delivery": "online"} if online else {}))
     return due.forces
 
 

@@ -61,7 +61,9 @@ class Cases:
                 row = {column.key: getattr(petition, column.key) for column in Petition.__table__.columns}
                 db.session.execute(insert(Petition.__table__).values(row))
 
-            facts = {"priority": petition.priority, "level": 4, "simple": petition.simple}
+            facts = {
+                "priority": petition.priority, "level": 4, "simple": petition.simple, "channel": petition.channel,
+            }  # fmt: skip
             transitions.open_case(petition, stranger, facts, store)
             return petition.id
 

@@ -1,8 +1,10 @@
 """The main job over HTTP: file, handle, answer, rate, and up after a bad rating."""
 
+import pytest
 from sqlalchemy import text
 
 from app.supervision import sweeps
+from app.supervision.scheduler import JOBS
 
 
 def draft(place, **more):
@@ -239,3 +241,74 @@ def test_the_petitioner_is_shown_the_statutory_limit_beside_the_local_one(client
     assert (shown["PT-05"]["statutory"], shown["PT-12"]["statutory"]) == (True, False)
     assert shown["PT-12"]["due_on"] < shown["PT-05"]["due_on"]
     assert case.see(own)["next_policy"] == "PT-12"
+
+
+def approved(client, db_session, as_staff, new_key, channel=None):
+    """A case whose reply has just been approved; filed on line, or written down by the office."""
+    office = as_staff("shangtian.office")
+    if channel is None:
+        receipt = client.post("/api/v1/petitions", json=draft(a_village(db_session)), headers=new_key()).json
+    else:
+        body = draft(a_village(db_session), channel=channel)
+        receipt = client.post("/api/v1/intake/petitions", json=body, headers={**office, **new_key()}).json
+    case, discipline = Case(client, receipt["id"]), as_staff("shangtian.discipline")
+    case.act(office, "register")
+    case.act(office, "accept")
+    case.act(office, "dispatch", main_org_id=org(db_session, "shangtian.discipline"))
+    case.act(discipline, "sign")
+    case.act(discipline, "start", note="已联系反映人")
+    case.act(discipline, "submit-reply", findings="租金拖欠属实", legal_basis="民法典", outcome="supported")
+    assert case.act(as_staff("shangtian.discipline.head"), "approve-reply")["state"] == "replied"
+    return case, receipt
+
+
+def sweep(worker_app):
+    with worker_app.app_context():
+        return sweeps.sweep_due()
+
+
+def test_a_reply_to_somebody_who_filed_on_line_arrives_at_the_next_sweep(
+    client, db_session, as_staff, new_key, worker_app
+):
+    case, receipt = approved(client, db_session, as_staff, new_key)
+    assert sweep(worker_app).by_event == {"deliver": 1}
+    token = client.post("/api/v1/auth/receipt/sign-in", json={"serial": receipt["serial"], "pin": receipt["pin"]}).json
+    view = case.see({"Authorization": f"Bearer {token['access_token']}"})
+    assert (view["state"], view["colour"]) == ("resolved", None)
+    delivered = view["timeline"][-1]
+    assert (delivered["event"], delivered["facts"]["delivery"]) == ("deliver", "online")
+    assert delivered["facts"]["findings"] == "租金拖欠属实"
+    assert "rate" in {action["name"] for action in view["allowed_actions"]}
+    by, breached = db_session.execute(
+        text(
+            "SELECT e.actor_kind, d.breached FROM petition_events e JOIN deadlines d USING (petition_id) "
+            "WHERE e.event = 'deliver' AND d.policy_id = 'PT-26'"
+        )
+    ).one()
+    assert (by, breached) == ("system", False)
+
+
+@pytest.mark.parametrize("channel", ["letter", "phone", "visit"])
+def test_a_reply_to_a_letter_a_call_or_a_visit_waits_for_whoever_brings_it(
+    client, db_session, as_staff, new_key, worker_app, channel
+):
+    case, _receipt = approved(client, db_session, as_staff, new_key, channel)
+    assert sweep(worker_app).seen == 0
+    office = as_staff("shangtian.office")
+    case.act(office, "deliver", expect=422)
+    assert case.act(office, "deliver", proof="当面送达,本人签收")["state"] == "resolved"
+
+
+def test_a_reply_that_nobody_brings_counts_as_delivered_after_a_working_day(
+    client, db_session, as_staff, new_key, worker_app
+):
+    case, _receipt = approved(client, db_session, as_staff, new_key, "letter")
+    db_session.execute(text("INSERT INTO clock_offset (singleton, seconds) VALUES (1, 86400 * 14)"))
+    db_session.commit()
+    assert sweep(worker_app).by_event == {"deliver": 1}
+    facts = db_session.scalar(text("SELECT facts FROM petition_events WHERE event = 'deliver'"))
+    assert (facts["policy"], "delivery" in facts) == ("PT-26", False)
+
+
+def test_the_worker_looks_for_what_is_due_within_a_minute():
+    assert next(job.seconds for job in JOBS if job.name == "deadlines") <= 60

@@ -386,6 +386,40 @@ def test_co_handler_of_a_new_round_is_bound_by_that_rounds_limit() -> None:
     assert only(found, "PT-18").due_at == only(found, "PT-21").due_at
 
 
+# --- delivery ----------------------------------------------------------------------------------------------------
+
+
+def channelled(channel: str | None, *later: str) -> list[CaseEvent]:
+    facts: dict[str, object] = {"channel": channel} if channel else {}
+    return log(("03-02 | file | filed", facts), *REPLIED[1:], *later)
+
+
+def test_a_reply_on_line_is_delivered_at_once_and_nobody_is_late_with_it() -> None:
+    item = only(read(channelled("web")), "PT-26")
+    assert (item.due_at, item.forces, item.live) == (moment("03-17"), "deliver", True)
+    assert (remind_at(item, CALENDAR), ladder(item, moment("03-20"), CALENDAR)) == (None, None)
+    assert not item.overdue(moment("03-20"))
+    first = next_forced(read(channelled("web")))
+    assert first is not None
+    assert first.policy_id == "PT-26"
+    late = log(("2026-03-20 09:00 | deliver | resolved", {"policy": "PT-26"}))
+    sent = only(read([*channelled("web"), *late]), "PT-26")
+    assert (sent.live, sent.breached, sent.met_at) == (False, False, moment("03-20"))
+
+
+@pytest.mark.parametrize("channel", ["letter", "phone", "fax", "visit", "helper", None])
+def test_any_other_reply_has_a_working_day_to_be_brought(channel: str | None) -> None:
+    item = only(read(channelled(channel)), "PT-26")
+    assert (item.due_day, item.forces) == (date(2026, 3, 18), "deliver")
+    assert ladder(item, moment("03-19"), CALENDAR) == "blue"
+
+
+def test_a_reply_of_a_second_round_on_line_is_delivered_at_once_too() -> None:
+    again = ["03-19 | rehandle | handling", "03-20 | submit_reply | investigated", "03-23 | approve_reply | replied"]
+    found = read(channelled("web", "03-17 | deliver | resolved", "03-18 | rate | dissatisfied", *again))
+    assert runs(found, "PT-26")[-1].due_at == moment("03-23")
+
+
 # --- extension ---------------------------------------------------------------------------------------------------
 
 
