@@ -15,36 +15,11 @@ from tests.conftest import PASSWORD
 from workflows.calendar import shanghai_day
 
 DAY = timedelta(days=1)
-REPLY = {"findings": "属实", "legal_basis": "条例", "outcome": "supported"}
 
 
 @pytest.fixture
 def cases(app, worker_app, db_session):
     return Cases(app, worker_app, db_session)
-
-
-def dispatched(cases, **more):
-    case = cases.file(**more)
-    cases.act(case, "auto_register")
-    clerk = cases.staff("shangtian.office")
-    cases.act(case, "accept", clerk)
-    cases.act(case, "dispatch", clerk, main_org_id=cases.staff("fenghua.agri").org_id)
-    return case
-
-
-def handled(cases, **more):
-    case = dispatched(cases, **more)
-    cases.act(case, "auto_sign")
-    cases.act(case, "start", cases.staff("fenghua.agri"), note="已联系信访人")
-    return case
-
-
-def resolved(cases):
-    case = handled(cases)
-    cases.act(case, "submit_reply", cases.staff("fenghua.agri"), **REPLY)
-    cases.act(case, "approve_reply", cases.staff("fenghua.agri.head"))
-    cases.act(case, "deliver")
-    return case
 
 
 def run(app, sweep):
@@ -110,13 +85,13 @@ def desk(client, new_key):
 
 
 def by_the_door(cases, desk):
-    case = resolved(cases)
-    cases.act(case, "rate", STRANGER, grade="dissatisfied", office_grade="basic", reason="没有解决")
+    case = cases.resolved()
+    cases.rate(case, "dissatisfied")
     return case
 
 
 def by_the_clock(cases, desk):
-    case = handled(cases, simple=True)
+    case = cases.handled(simple=True)
     for _ in range(2):
         cases.travel(10 * DAY)
         run(cases.worker_app, sweeps.send_reminders)
@@ -124,7 +99,7 @@ def by_the_clock(cases, desk):
 
 
 def by_hand(cases, desk):
-    case = handled(cases)
+    case = cases.handled()
     desk.issue("fenghua.office", case)
     return case
 
@@ -178,7 +153,7 @@ def test_an_order_about_a_case_that_nobody_handles_waits_for_its_issuer(cases, d
 
 
 def test_an_order_by_hand_says_who_to_whom_why_and_until_when(cases, desk, db_session):
-    case = handled(cases)
+    case = cases.handled()
     order = desk.issue("fenghua.office", case, "村民多次反映,请尽快办理")
     issuer, target = cases.staff("fenghua.office").org_id, cases.staff("fenghua.agri").org_id
     assert (order["issuer_org_id"], order["target_org_id"]) == (str(issuer), str(target))
@@ -189,7 +164,7 @@ def test_an_order_by_hand_says_who_to_whom_why_and_until_when(cases, desk, db_se
 
 
 def test_an_order_on_a_case_with_a_red_card_is_red(cases, desk):
-    case = handled(cases, colour="red")
+    case = cases.handled(colour="red")
     assert desk.issue("ningbo.office", case)["colour"] == "red"
 
 
@@ -205,13 +180,13 @@ def test_an_order_on_a_case_with_a_red_card_is_red(cases, desk):
     ],
 )  # fmt: skip
 def test_only_a_supervisor_at_or_above_the_level_in_charge_issues_an_order(cases, desk, db_session, username, status):
-    case = handled(cases)
+    case = cases.handled()
     desk.issue(username, case, expect=status)
     assert len(orders_of(db_session, case)) == (status == 201)
 
 
 def test_a_county_does_not_supervise_a_case_that_the_city_has(cases, desk):
-    desk.issue("fenghua.office", handled(cases, level=2), expect=403)
+    desk.issue("fenghua.office", cases.handled(level=2), expect=403)
 
 
 def test_a_body_does_not_supervise_itself(cases, desk):
@@ -236,7 +211,7 @@ def test_a_case_that_has_ended_gets_no_order(cases, desk):
 
 
 def test_an_order_is_answered_sent_back_answered_again_verified_and_released(cases, desk, db_session):
-    case = handled(cases)
+    case = cases.handled()
     order = desk.issue("fenghua.office", case)["id"]
     assert desk.act("fenghua.agri", order, "answer", answer="正在核查")["state"] == "answered"
     assert desk.sees("fenghua.office", order)["allowed_actions"] == ["send_back", "verify"]
@@ -255,7 +230,7 @@ def test_an_order_is_answered_sent_back_answered_again_verified_and_released(cas
 
 
 def test_only_the_body_supervised_answers(cases, desk):
-    order = desk.issue("fenghua.office", handled(cases))["id"]
+    order = desk.issue("fenghua.office", cases.handled())["id"]
     for stranger in ("fenghua.office", "shangtian.office"):
         refused = desk.act(stranger, order, "answer", expect=403, answer="代为答复")
         assert refused["reason"] == "not-the-body-supervised"
@@ -268,7 +243,7 @@ def test_only_the_body_supervised_answers(cases, desk):
 
 @pytest.mark.parametrize(("action", "facts"), [("send-back", {"reason": "不实"}), ("verify", {})])
 def test_only_a_supervisor_at_or_above_the_issuer_judges_the_answer(cases, desk, action, facts):
-    order = desk.issue("ningbo.office", handled(cases))["id"]
+    order = desk.issue("ningbo.office", cases.handled())["id"]
     desk.act("fenghua.agri", order, "answer", answer="已办")
     assert desk.act("fenghua.agri", order, action, expect=403, **facts)["reason"] == "wrong-role"
     assert desk.act("shangtian.discipline", order, action, expect=403, **facts)["reason"] == "wrong-role"
@@ -290,7 +265,7 @@ def test_whoever_answers_does_not_judge_the_answer(cases, desk, db_session):
 
 
 def test_an_answer_is_sent_back_three_times_at_most(cases, desk):
-    order = desk.issue("fenghua.office", handled(cases))["id"]
+    order = desk.issue("fenghua.office", cases.handled())["id"]
     for _ in range(3):
         desk.act("fenghua.agri", order, "answer", answer="已办")
         desk.act("fenghua.office", order, "send-back", reason="不实")
@@ -300,7 +275,7 @@ def test_an_answer_is_sent_back_three_times_at_most(cases, desk):
 
 
 def test_an_order_moves_in_its_order_only(cases, desk):
-    order = desk.issue("fenghua.office", handled(cases))["id"]
+    order = desk.issue("fenghua.office", cases.handled())["id"]
     for action, facts in (("verify", {}), ("release", {"reason": "已办"}), ("send-back", {"reason": "不实"})):
         refused = desk.act("fenghua.office", order, action, expect=409, **facts)
         assert (refused["type"], refused["state"]) == ("/problems/wrong-state", "issued")
@@ -322,7 +297,7 @@ def test_an_order_nobody_knows_is_not_found(desk):
 
 
 def test_an_order_shows_that_it_is_overdue_before_and_after_the_worker_has_seen_it(cases, desk, db_session):
-    case = handled(cases)
+    case = cases.handled()
     desk.issue("fenghua.office", case)
     desk.tokens.clear()
     cases.travel(12 * DAY)
@@ -335,7 +310,7 @@ def test_an_order_shows_that_it_is_overdue_before_and_after_the_worker_has_seen_
 
 
 def test_an_answer_in_time_is_never_overdue(cases, desk, db_session):
-    case = handled(cases)
+    case = cases.handled()
     order = desk.issue("fenghua.office", case)["id"]
     desk.act("fenghua.agri", order, "answer", answer="已办")
     cases.travel(12 * DAY)
@@ -345,7 +320,7 @@ def test_an_answer_in_time_is_never_overdue(cases, desk, db_session):
 
 
 def test_an_answer_sent_back_has_a_new_limit_that_can_pass_again(cases, desk, db_session):
-    case = handled(cases)
+    case = cases.handled()
     order = desk.issue("ningbo.office", case)["id"]
     cases.travel(12 * DAY)
     run(cases.worker_app, sweeps.sweep_orders)
@@ -360,7 +335,7 @@ def test_an_answer_sent_back_has_a_new_limit_that_can_pass_again(cases, desk, db
 
 
 def test_an_order_ends_with_the_case(cases, desk, db_session):
-    case = handled(cases)
+    case = cases.handled()
     desk.issue("fenghua.office", case)
     cases.act(case, "withdraw", STRANGER, reason="已解决")
     assert [order.state for order in orders_of(db_session, case)] == ["released"]
