@@ -103,7 +103,7 @@ def _silent(now: datetime) -> ColumnElement[bool]:
 
 
 def _rated_office_alone(now: datetime, who: Identity) -> ColumnElement[bool]:
-    """The petition office was rated dissatisfied in the last 30 days, and the body was not (docs/adr, second bad rating).
+    """The petition office was rated dissatisfied in the last 30 days, and the body was not (docs/adr/0011-second-bad-rating.md).
 
     Such a case closes like any other, so it is shown to the levels above the office instead of being sent there. A rating
     that was changed since does not count.
