@@ -312,3 +312,21 @@ def test_a_reply_that_nobody_brings_counts_as_delivered_after_a_working_day(
 
 def test_the_worker_looks_for_what_is_due_within_a_minute():
     assert next(job.seconds for job in JOBS if job.name == "deadlines") <= 60
+
+
+def test_a_bad_grade_for_the_office_alone_closes_the_case_and_is_on_the_desk_above(
+    client, db_session, as_staff, new_key
+):
+    case, own, _receipt, _head = answered(client, db_session, as_staff, new_key)
+    case.act(as_staff("shangtian.discipline.head"), "approve-reply")
+    case.act(as_staff("shangtian.office"), "deliver", proof="当面送达")
+    assert case.act(own, "rate", grade="satisfied", office_grade="dissatisfied")["state"] == "rated"
+
+    def desk(username):
+        path = "/api/v1/supervision/desk?list=office_dissatisfied"
+        return [row["id"] for row in client.get(path, headers=as_staff(username)).json["items"]]
+
+    assert desk("fenghua.office") == desk("ningbo.office") == [case.id]
+    assert desk("shangtian.discipline") == []
+    case.act(own, "change-rating", grade="satisfied", office_grade="basic")
+    assert desk("fenghua.office") == []
