@@ -24,7 +24,8 @@ run: $(STAMP)  ## start database, web and worker with the demonstration province
 test: $(STAMP)  ## every check and every test, with its own database
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-report=json:var/coverage.json
-	
+	@$(BIN)/python tests/coverage_floor.py var/coverage.json
+
 quick: $(STAMP)  ## the inner loop: fast tests only
 	@$(BIN)/ruff check --quiet . && $(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
 

@@ -88,6 +88,7 @@ ROUTE: tuple[Action, ...] = (
     *_answer("discipline"),
 )
 ANSWERED = len(ROUTE)
+APPROVAL = ROUTE[-2]
 
 _BAD: Action = ("petitioner", "rate", {"grade": "dissatisfied", "office_grade": "basic", "reason": "答复没有解决问题"})
 _PARKED = {"reason_code": "awaiting_appraisal", "plan": "等待质量鉴定结论", "days": 20}
@@ -167,7 +168,12 @@ def take_turn(teller: Teller, place: Place, turn: Turn, number: int, earlier: st
     title, body, category = SUBJECTS[number % len(SUBJECTS)]
     villages = teller.villages(place.code)
     draft = {"category": category, "name": f"村民{number + 1}", "phone": f"139{number:08d}", **turn.draft}
-    case = teller.file(villages[number % len(villages)], title, body, **draft)
+    village = villages[number % len(villages)]
+    if turn.steps > ROUTE.index(APPROVAL):
+        # A reply to a letter waits for somebody to bring it; one on line has arrived before anybody could.
+        case = teller.take_letter(place.account("office"), village, title, body, **draft)
+    else:
+        case = teller.file(village, title, body, **draft)
     for part, event, facts in (*ROUTE[: turn.steps], *turn.then):
         given = dict(facts)
         if "main_org_id" in given:

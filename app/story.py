@@ -60,8 +60,7 @@ def _wuxing(teller: Teller) -> None:
     teller.tell("wuxing.approve")
     case.act("wuxing.group6.head", "approve-reply")
     case.require(state="replied")
-    case.act("wuxing.group6", "deliver", proof="当面答复并签收")
-    case.require(state="resolved")
+    case.arrive("resolved")
     teller.tell("wuxing.rate")
     case.act_as_petitioner("rate", grade="satisfied", office_grade="satisfied")
     case.require(state="rated", round=1, colour=None)
@@ -72,7 +71,8 @@ def _wuxing(teller: Teller) -> None:
 def _fenghua(teller: Teller) -> None:
     teller.tell("fenghua")
     teller.tell("fenghua.file")
-    case = teller.file(
+    case = teller.take_letter(
+        "shangtian.office",
         teller.villages(SHANGTIAN)[0],
         "一百余亩土地出租多年,租金一直没有收到",
         "村里一百余亩土地租给企业多年,村民一直没有收到租金,共计约120万元。",
@@ -178,11 +178,10 @@ def _silent(teller: Teller) -> None:
 
 
 def _answer(case: Case, handler: str) -> None:
-    """From handling to a delivered reply, by a body and its head."""
+    """From handling to a reply, by a body and its head; on line it arrives as soon as it is approved."""
     case.act(handler, "submit-reply", findings=FINDINGS, legal_basis=LAW, outcome="explained")
     case.act(f"{handler}.head", "approve-reply")
-    case.act(handler, "deliver", proof="当面送达")
-    case.require(state="resolved")
+    case.arrive("resolved")
 
 
 def _require_order(case: Case, username: str, **expected: Any) -> None:

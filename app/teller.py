@@ -138,9 +138,14 @@ class Teller:
         return self._bodies[division, name]
 
     def file(self, village: str, title: str, body: str, **more: Any) -> "Case":
-        """File a petition without an account."""
+        """File a petition on line, without an account."""
         draft = {"division_code": village, "title": title, "body": body, **more}
         return Case(self, self.send("POST", "/petitions", draft))
+
+    def take_letter(self, clerk: str, village: str, title: str, body: str, **more: Any) -> "Case":
+        """Let an office write down a petition that came by letter."""
+        draft = {"division_code": village, "title": title, "body": body, "channel": "letter", **more}
+        return Case(self, self.send("POST", "/intake/petitions", draft, token=self.staff(clerk)))
 
 
 class Case:
@@ -190,6 +195,11 @@ class Case:
         """Let the clock pass the next forced step and wait until the worker has taken it. Raises StoryFailed after 30 s."""
         due = instant(self.look()["next_due_at"])
         self.teller.forward(max(due - self.teller.now(), timedelta(0)) + timedelta(minutes=1))
+        self.wait_until(state)
+
+    def arrive(self, state: str) -> None:
+        """Wait until the worker has done what is due already; the clock stands still. Raises StoryFailed after 30 s."""
+        self.teller.forward(timedelta(0))
         self.wait_until(state)
 
     def wait_until(self, state: str) -> None:

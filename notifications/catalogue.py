@@ -159,7 +159,12 @@ PETITION: Mapping[str, tuple[Notice, ...]] = {
         _owner("承办单位已提交答复。", "the handling body has submitted its reply."),
     ),
     "return_reply": (_main("答复被退回,请修改,时限{due}。", "the reply was sent back; mend it by {due}."),),
-    "approve_reply": (_main("答复已通过审核,请于{due}前送达。", "the reply is approved; deliver it by {due}."),),
+    "approve_reply": (
+        _main(
+            "答复已通过审核,网上即时送达,其他请于{due}前送达。",
+            "the reply is approved; on line it arrives at once, otherwise deliver it by {due}.",
+        ),
+    ),
     "deliver": (
         _petitioner("已办理答复,请于{due}前查看并评价。", "answered; please read the reply and rate it by {due}."),
     ),

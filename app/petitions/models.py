@@ -189,6 +189,9 @@ class Rating(db.Model):
     """One rating of one round: the petition office and the handling body apart."""
 
     __tablename__ = "ratings"
+    __table_args__ = (
+        Index("ix_ratings_office_dissatisfied", "at", postgresql_where=text("office_grade = 'dissatisfied'")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id"), index=True)

@@ -26,7 +26,7 @@ class SupervisionOrder(db.Model):
     level: Mapped[int] = mapped_column(Integer)
     issuer_org_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"))
     target_org_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"))
-    reason: Mapped[str] = mapped_column(Text)  # overdue, dissatisfied, silent, circling, by_hand
+    reason: Mapped[str] = mapped_column(Text)  # overdue, dissatisfied, silent, circling, or the words of who issued it
     colour: Mapped[str] = mapped_column(Text)
     issued_at: Mapped[datetime] = mapped_column(INSTANT)
     due_at: Mapped[datetime] = mapped_column(INSTANT)

@@ -62,7 +62,7 @@ def test_the_story_comes_out_as_told(server, forward, db_session):
 def test_a_story_without_a_worker_fails_and_names_the_step(server, forward, monkeypatch):
     monkeypatch.setattr(sweeps, "sweep_due", lambda: sweeps.SweepReport())
     monkeypatch.setattr("app.teller.WAIT_SECONDS", 0.2)
-    with pytest.raises(StoryFailed, match=r"step silent\.registered: expected state 'registered', found 'filed'"):
+    with pytest.raises(StoryFailed, match=r"step wuxing\.approve: expected state 'resolved', found 'replied'"):
         play(server, forward, lambda _line: None)
 
 
