@@ -1,6 +1,7 @@
 """Passwords and codes of staff: how they are stored and compared."""
 
 import hmac
+import logging
 import secrets
 import time
 from functools import cache
@@ -13,11 +14,15 @@ from sqlalchemy import text
 
 from app.errors import Unauthorised
 from app.extensions import db
+from app.sealing import Unreadable, seal, unseal
+
+log = logging.getLogger(__name__)
 
 # 19 MiB and two passes (the least that OWASP recommends), not the library's 64 MiB: sixteen threads may hash at once.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 STEP_SECONDS = 30
+_TOTP = "totp"
 
 
 def hash_password(password: str) -> str:
@@ -61,11 +66,22 @@ def store_password(account_id: UUID, password: str, *, must_change: bool) -> Non
     )
 
 
-def use_code(account_id: UUID, secret: str, code: str) -> bool:
+def sealed_totp_secret(account_id: UUID, secret: str) -> str:
+    """What `staff_accounts.totp_secret` holds: the secret of an authenticator, sealed for its account."""
+    return seal(secret, _TOTP, account_id)
+
+
+def use_code(account_id: UUID, sealed: str, code: str) -> bool:
     """Whether the time-based code is right now, one step earlier or one step later. It is used up by this: good once.
 
-    The telephone that shows the code knows nothing of a demonstration's clock, so the real time counts.
+    `sealed` is the stored secret; no code is right for one that can not be read. The telephone that shows the code knows
+    nothing of a demonstration's clock, so the real time counts.
     """
+    try:
+        secret = unseal(sealed, _TOTP, account_id)
+    except Unreadable as error:
+        log.error("the second factor of account %s can not be read (%s): it has to be reset", account_id, error)
+        return False
     totp, present = pyotp.TOTP(secret), int(time.time()) // STEP_SECONDS
     given = code.encode()
     near = (present - 1, present, present + 1)

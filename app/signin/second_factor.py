@@ -11,7 +11,7 @@ from app import clock
 from app.auth import Identity
 from app.errors import Conflict, Forbidden, Unauthorised, Unknown
 from app.extensions import db
-from app.signin.credentials import require_password, use_code
+from app.signin.credentials import require_password, sealed_totp_secret, use_code
 from app.signin.service import end_sessions
 from workflows.actor import Role
 
@@ -34,7 +34,7 @@ def enrol(who: Identity, password: str) -> dict[str, str]:
              WHERE id = :id AND totp_confirmed_at IS NULL RETURNING username
             """
         ),
-        {"secret": secret, "id": who.actor.person_id},
+        {"secret": sealed_totp_secret(who.actor.person_id, secret), "id": who.actor.person_id},
     ).scalar()
     if username is None:
         raise Conflict("second-factor-enrolled")
