@@ -81,10 +81,10 @@ class StaffAccount(db.Model):
     email: Mapped[str | None] = mapped_column(Text)
     password_hash: Mapped[str] = mapped_column(Text)
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=True)
+    password_set_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))  # None: as imported
     totp_secret: Mapped[str | None] = mapped_column(Text)  # sealed for this account (app.sealing)
     totp_confirmed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     totp_last_step: Mapped[int | None] = mapped_column(Integer)  # a code is good once
-    totp_reset_asked_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))
     left_on: Mapped[date | None] = mapped_column(Date)
 
 

@@ -25,10 +25,10 @@ class OutboxMessage(db.Model):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     created_at: Mapped[datetime] = mapped_column(INSTANT)
-    audience: Mapped[str] = mapped_column(Text)  # petitioner, owner_org, main_org, co_orgs, phone
+    audience: Mapped[str] = mapped_column(Text)  # petitioner, owner_org, main_org, co_orgs, phone, mailbox
     template: Mapped[str] = mapped_column(Text)
     petition_id: Mapped[UUID | None]
-    address: Mapped[str | None] = mapped_column(Text)  # a phone, for one-time codes only
+    address: Mapped[str | None] = mapped_column(Text)  # a phone or mailbox, for one-time codes and passwords only
     params: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     status: Mapped[str] = mapped_column(Text, default="pending")
     attempts: Mapped[int] = mapped_column(Integer, default=0)

@@ -26,7 +26,7 @@ from app.extensions import db
 from app.messages.models import InboxMessage, OutboxMessage
 from app.petitions.models import Petition
 from app.web import cursor_of, read_cursor
-from notifications.catalogue import CATALOGUE, SECRET_TEMPLATES, SUBJECT, UNKNOWN, Words, notice_for
+from notifications.catalogue import ACCOUNT_SUBJECT, CATALOGUE, SECRET_TEMPLATES, SUBJECT, UNKNOWN, Words, notice_for
 from notifications.channels.console import ConsoleChannel
 from notifications.channels.smtp import SmtpChannel
 from notifications.message import Channel, GiveUp, Message, Retry, Undelivered
@@ -40,7 +40,8 @@ FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=1)
 # Longer than a page can take to be sent: one time-out of the mail server, after which the rest of the page is put off.
 LEASE = timedelta(minutes=5)
-SECRET_LIFE = timedelta(minutes=5)  # as long as a code is good
+# As long as the secret in it is good: afterwards a message would only tell people to try what does not work.
+SECRET_LIVES = {"one_time_code": timedelta(minutes=5), "one_time_password": timedelta(days=3)}
 
 
 @dataclass(slots=True)
@@ -194,15 +195,16 @@ def _address(
     """Decide for one row who gets it and by which way."""
     if notice_for(row.template, row.audience) is None:
         page.failed[row.id] = GiveUp("no-such-text")
-    elif row.audience == "phone":
+    elif row.audience in ("phone", "mailbox"):
+        channel = channels.phone if row.audience == "phone" else channels.mail
         if not row.address:
             page.failed[row.id] = GiveUp("no-address")
-        elif row.template in SECRET_TEMPLATES and row.created_at + SECRET_LIFE < now:
+        elif row.template in SECRET_TEMPLATES and row.created_at + SECRET_LIVES[row.template] < now:
             page.failed[row.id] = GiveUp("out-of-date")
-        elif channels.phone is None:
+        elif channel is None:
             page.failed[row.id] = GiveUp("no-channel")
         else:
-            page.to_send.append((row.id, channels.phone, _message(row, (row.address,))))
+            page.to_send.append((row.id, channel, _message(row, (row.address,))))
     elif case is None:
         page.failed[row.id] = GiveUp("no-such-case")
     elif row.audience == "petitioner":
@@ -257,7 +259,8 @@ def _last_day(due: Any) -> str | None:
 
 def _message(row: OutboxMessage, to: tuple[str, ...]) -> Message:
     words = words_of(row.template, row.audience, row.params)
-    return Message(id=row.id, to=to, subject=f"{SUBJECT.zh} {SUBJECT.en}", body=f"{words.zh}\n{words.en}")
+    subject = ACCOUNT_SUBJECT if row.audience == "mailbox" else SUBJECT
+    return Message(id=row.id, to=to, subject=f"{subject.zh} {subject.en}", body=f"{words.zh}\n{words.en}")
 
 
 def _send(page: _Page) -> None:
@@ -309,7 +312,7 @@ def _set(ids: Sequence[UUID], **values: Any) -> None:
 
 
 def _wipe(ids: Sequence[UUID]) -> None:
-    """Forget codes and phone numbers that have done their service."""
+    """Forget codes, passwords and addresses that have done their service."""
     db.session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.id.in_(ids), OutboxMessage.template.in_(SECRET_TEMPLATES))

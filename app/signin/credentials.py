@@ -4,6 +4,7 @@ import hmac
 import logging
 import secrets
 import time
+from datetime import datetime, timedelta
 from functools import cache
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import text
 
+from app import clock
 from app.errors import Unauthorised
 from app.extensions import db
 from app.sealing import Unreadable, seal, unseal
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 STEP_SECONDS = 30
+# Over a weekend, and no longer: until then somebody else knows it, or a mailbox holds it.
+ONE_TIME_PASSWORD_LIFE = timedelta(days=3)
 _TOTP = "totp"
 
 
@@ -59,11 +63,27 @@ def require_password(account_id: UUID, password: str) -> None:
 
 
 def store_password(account_id: UUID, password: str, *, must_change: bool) -> None:
-    """Store the hash of a password; `must_change` allows nothing but changing it again."""
+    """Store the hash of a password; `must_change` makes it a one-time password, which allows nothing but changing it."""
     db.session.execute(
-        text("UPDATE staff_accounts SET password_hash = :hash, must_change_password = :must WHERE id = :id"),
-        {"hash": hash_password(password), "must": must_change, "id": account_id},
+        text(
+            """
+            UPDATE staff_accounts SET password_hash = :hash, must_change_password = :must, password_set_at = :now
+             WHERE id = :id
+            """
+        ),
+        {"hash": hash_password(password), "must": must_change, "now": clock.now(), "id": account_id},
     )
+
+
+def one_time_password() -> str:
+    """A random password to hand out, of sixteen characters that can be copied from a screen."""
+    return secrets.token_urlsafe(12)
+
+
+def out_of_date(must_change: bool, set_at: datetime | None) -> bool:
+    """Whether a one-time password was made too long ago to sign in with. One from an import (`set_at` None) never is: the
+    file waits until somebody has handed it out."""
+    return must_change and set_at is not None and set_at + ONE_TIME_PASSWORD_LIFE <= clock.now()
 
 
 def sealed_totp_secret(account_id: UUID, secret: str) -> str:

@@ -1,4 +1,4 @@
-"""Sessions, villagers' accounts, one-time codes, failed attempts, rate limits and idempotency keys."""
+"""Sessions, villagers' accounts, resets of staff accounts, one-time codes, failed attempts, rate limits and idempotency keys."""
 
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,27 @@ class SignInSession(db.Model):
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     revoked_because: Mapped[str | None] = mapped_column(Text)
+
+
+class AccountReset(db.Model):
+    """A password or second factor that one administrator asked to reset and another one did; kept for good."""
+
+    __tablename__ = "account_resets"
+    __table_args__ = (
+        CheckConstraint("what IN ('password', 'second_factor')", name="what"),
+        CheckConstraint(
+            "asked_by <> account_id AND granted_by <> account_id AND granted_by <> asked_by", name="two_people"
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_accounts.id"), index=True)
+    what: Mapped[str] = mapped_column(Text)
+    asked_by: Mapped[UUID] = mapped_column(ForeignKey("staff_accounts.id"))
+    asked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    granted_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))
+    granted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class OneTimeCode(db.Model):

@@ -1,6 +1,7 @@
-"""Accounts: second factors are sealed."""
+"""Accounts: second factors are sealed, and two people reset a password as they do a second factor."""
 
 import os
+from pathlib import Path
 
 from alembic import op
 from sqlalchemy import text
@@ -12,8 +13,11 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+SQL = Path(__file__).parent.parent / "sql"
+
 
 def upgrade() -> None:
+    _run("0003_accounts.sql")
     _rewrite_secrets(seal)
     op.execute("ALTER TABLE staff_accounts ADD CONSTRAINT ck_staff_accounts_totp_sealed CHECK (totp_secret LIKE '%:%')")
 
@@ -21,6 +25,11 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("ALTER TABLE staff_accounts DROP CONSTRAINT ck_staff_accounts_totp_sealed")
     _rewrite_secrets(unseal)
+    _run("0003_accounts_down.sql")
+
+
+def _run(name: str) -> None:
+    op.get_bind().exec_driver_sql((SQL / name).read_text(encoding="utf-8").replace("%", "%%"))
 
 
 def _rewrite_secrets(how) -> None:

@@ -61,6 +61,10 @@ def code_sent_to(session: Session, phone: str) -> str:
     return rows[0][0]
 
 
+def ask_reset(client: FlaskClient, tokens: dict[str, Any], account: UUID, what: str = "totp") -> Any:
+    return client.post(f"{AUTH}/staff/{account}/{what}-reset", headers=bearer(tokens))
+
+
 def change_password(client: FlaskClient, tokens: dict[str, Any], current: str, new: str) -> Any:
     body = {"current_password": current, "new_password": new}
     return client.post(f"{AUTH}/staff/password", json=body, headers=bearer(tokens))

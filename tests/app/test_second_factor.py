@@ -1,24 +1,19 @@
 """The second factor of staff: enrolling, signing in with a code, reset by two."""
 
 import time
-from typing import Any
-from uuid import UUID, uuid4
 
 import pyotp
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy.orm import Session
 
 from app.auth import signed_in
 from app.errors import Forbidden
 from tests.app.signing_in import (
     AUTH,
     PASSWORD,
-    account_id,
     bearer,
     enrolled,
-    run,
     signed_in_as,
     slug,
     staff_sign_in,
@@ -90,55 +85,3 @@ def test_after_enrolling_the_same_session_goes_on(app: Flask, client: FlaskClien
     tokens, _ = enrolled(client, "fenghua.head")
     with app.test_request_context(headers=bearer(tokens)), signed_in("staff") as who:
         assert who.actor.role == "petition_office"
-
-
-def ask_reset(client: FlaskClient, tokens: dict[str, Any], account: UUID) -> Any:
-    return client.post(f"{AUTH}/staff/{account}/totp-reset", headers=bearer(tokens))
-
-
-def test_a_second_factor_is_reset_by_two_administrators(client: FlaskClient, db_session: Session) -> None:
-    theirs, _ = enrolled(client, "fenghua.head")
-    account = account_id(db_session, "fenghua.head")
-    admin, security = signed_in_as(client, "admin"), signed_in_as(client, "security")
-    none = ask_reset(client, admin, account_id(db_session, "wuxing.head"))
-    assert (none.status_code, slug(none)) == (409, "second-factor-not-enrolled")
-    early = ask_reset(client, security, account)
-    assert (early.status_code, slug(early)) == (409, "reset-not-asked")
-    assert ask_reset(client, admin, account).json == {"status": "asked"}
-    alone = ask_reset(client, admin, account)
-    assert (alone.status_code, slug(alone)) == (409, "second-person-needed")
-    assert slug(staff_sign_in(client, "fenghua.head")) == "second-factor-needed"
-    assert ask_reset(client, security, account).json == {"status": "reset"}
-    assert slug(client.get(f"{AUTH}/me", headers=bearer(theirs))) == "signed-out"
-    assert staff_sign_in(client, "fenghua.head").status_code == 200
-
-
-def test_a_second_system_administrator_may_confirm_but_nobody_their_own(
-    client: FlaskClient, db_session: Session
-) -> None:
-    theirs, _ = enrolled(client, "admin2")
-    admin2, fenghua = account_id(db_session, "admin2"), account_id(db_session, "fenghua.head")
-    enrolled(client, "fenghua.head")
-    admin = signed_in_as(client, "admin")
-    assert ask_reset(client, admin, admin2).json == {"status": "asked"}
-    assert ask_reset(client, theirs, admin2).status_code == 403
-    ask_reset(client, admin, fenghua)
-    assert ask_reset(client, theirs, fenghua).json == {"status": "reset"}
-
-
-def test_no_one_else_may_reset_and_nobody_outside_their_area(client: FlaskClient, db_session: Session) -> None:
-    enrolled(client, "fenghua.head")
-    account = account_id(db_session, "fenghua.head")
-    for username in ("fenghua.office", "auditor", "zhejiang.office.head"):
-        assert ask_reset(client, signed_in_as(client, username), account).status_code == 403
-    assert ask_reset(client, signed_in_as(client, "admin"), uuid4()).status_code == 404
-    query = "UPDATE appointments SET org_id = (SELECT id FROM organisations WHERE name = :n) WHERE id = :id"
-    elsewhere = run(db_session, "SELECT name FROM organisations WHERE division_code = '330502000000' LIMIT 1")[0][0]
-    tokens = signed_in_as(client, "admin2")
-    home = run(db_session, "SELECT o.name FROM organisations o JOIN appointments p ON p.org_id = o.id WHERE p.id = :id",
-               id=tokens["appointment_id"])[0][0]  # fmt: skip
-    run(db_session, query, n=elsewhere, id=tokens["appointment_id"])
-    try:
-        assert ask_reset(client, tokens, account).status_code == 404
-    finally:
-        run(db_session, query, n=home, id=tokens["appointment_id"])
