@@ -21,6 +21,7 @@ class OutboxMessage(db.Model):
         CheckConstraint("status IN ('pending', 'sent', 'dead')", name="status"),
         Index("ix_outbox_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")),
         Index("ix_outbox_dead", "created_at", postgresql_where=text("status = 'dead'")),
+        Index("ix_outbox_sent", "sent_at", postgresql_where=text("status = 'sent'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -46,6 +47,8 @@ class InboxMessage(db.Model):
         Index("ix_inbox_villager", "villager_id", text("at DESC")),
         Index("ix_inbox_petition", "petition_id", text("at DESC")),
         Index("ix_inbox_once", "outbox_id", "account_id", unique=True),
+        Index("ix_inbox_read", "read_at", postgresql_where=text("read_at IS NOT NULL")),
+        Index("ix_inbox_unread", "at", postgresql_where=text("read_at IS NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)

@@ -83,6 +83,6 @@ class JobRun(db.Model):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     job: Mapped[str] = mapped_column(Text, index=True)
     started_at: Mapped[datetime] = mapped_column(INSTANT)
-    finished_at: Mapped[datetime] = mapped_column(INSTANT)
+    finished_at: Mapped[datetime] = mapped_column(INSTANT, index=True)
     done: Mapped[int] = mapped_column(Integer)
     failed: Mapped[int] = mapped_column(Integer)

@@ -1,4 +1,4 @@
-"""Accounts: second factors are sealed, and two people reset a password as they do a second factor."""
+"""Second factors are sealed, two people reset a password too, and the worker deletes messages that have served their time."""
 
 import os
 from pathlib import Path
@@ -18,11 +18,13 @@ SQL = Path(__file__).parent.parent / "sql"
 
 def upgrade() -> None:
     _run("0003_accounts.sql")
+    _run("0003_housekeeping.sql")
     _rewrite_secrets(seal)
     op.execute("ALTER TABLE staff_accounts ADD CONSTRAINT ck_staff_accounts_totp_sealed CHECK (totp_secret LIKE '%:%')")
 
 
 def downgrade() -> None:
+    _run("0003_housekeeping_down.sql")
     op.execute("ALTER TABLE staff_accounts DROP CONSTRAINT ck_staff_accounts_totp_sealed")
     _rewrite_secrets(unseal)
     _run("0003_accounts_down.sql")
