@@ -76,6 +76,7 @@ def run_worker(app: Flask, jobs: tuple[Job, ...] = JOBS) -> None:
     """Work until SIGTERM or SIGINT; running jobs finish the case they are at. Raises UnsafeRole for a role too mighty."""
     with app.app_context():
         require_bound_role()
+        files.warn_without_scanner()
         url = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     worker = Worker(app, url, jobs)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -19,11 +19,13 @@ SQL = Path(__file__).parent.parent / "sql"
 def upgrade() -> None:
     _run("0003_accounts.sql")
     _run("0003_housekeeping.sql")
+    _run("0003_quarantine.sql")
     _rewrite_secrets(seal)
     op.execute("ALTER TABLE staff_accounts ADD CONSTRAINT ck_staff_accounts_totp_sealed CHECK (totp_secret LIKE '%:%')")
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION files_in_quarantine()")
     _run("0003_housekeeping_down.sql")
     op.execute("ALTER TABLE staff_accounts DROP CONSTRAINT ck_staff_accounts_totp_sealed")
     _rewrite_secrets(unseal)
