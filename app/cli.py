@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.config import Settings, SettingsError
+from app.config import Settings
 
 PASSWORD_VARIABLE = "MINGJIAN_ADMIN_PASSWORD"
 PASSWORD_LENGTH = 12
@@ -46,10 +46,7 @@ def settings() -> Settings:
 
 def owner_url() -> str:
     """The owner's database address; a plain error when the environment does not give it."""
-    try:
-        return settings().url_for("owner")
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
+    return settings().url_for("owner")
 
 
 @contextmanager
@@ -372,11 +369,7 @@ def worker() -> None:
     from app import create_app
     from app.supervision.scheduler import run_worker
 
-    try:
-        app = create_app(role="worker")
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
-    run_worker(app)
+    run_worker(create_app(role="worker"))
 
 
 @click.command("backup")

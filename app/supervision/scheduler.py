@@ -73,9 +73,9 @@ DELIVERY = Job("outbox", DELIVERY_SECONDS, lambda stopping: deliver_due(stopping
 
 
 def run_worker(app: Flask, jobs: tuple[Job, ...] = JOBS) -> None:
-    """Work until SIGTERM or SIGINT; running jobs finish the case they are at. Raises UnsafeRole for a role too mighty."""
+    """Work until SIGTERM or SIGINT; running jobs finish the case they are at. Raises UnsafeRole and NoAnswer."""
     with app.app_context():
-        require_bound_role()
+        require_bound_role("worker")
         files.warn_without_scanner()
         url = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     worker = Worker(app, url, jobs)

@@ -1,17 +1,23 @@
 """What operators see from outside: the state of the process, its counters, and what waits."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
 from app import serve
+from app.database import NoAnswer
 from app.extensions import db
 from app.files.models import Attachment
 from app.supervision import scheduler
 from tests.conftest import settings_for
 
+PROJECT = Path(__file__).parent.parent.parent
 GAUGE = "mingjian_files_quarantined"
 
 
@@ -79,3 +85,30 @@ def test_production_without_a_scanner_says_so_when_the_worker_starts(worker_app,
     monkeypatch.setattr(scheduler.signal, "signal", lambda *_: None)
     scheduler.run_worker(worker_app)
     assert "CLAMD_ADDRESS is not set" in caplog.text
+
+
+def test_a_web_process_without_a_database_names_the_setting_and_no_password(production, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://mj_web:geheim@127.0.0.1:1/mingjian")
+    with pytest.raises(NoAnswer, match="does not answer at DATABASE_URL") as caught:
+        serve()
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"MINGJIAN_MODE": "production"}, "DATABASE_URL is missing"),
+        (
+            {"SECRET_KEY": "k" * 40, "WORKER_DATABASE_URL": "postgresql://mj_worker:geheim@127.0.0.1:1/mingjian"},
+            "does not answer at WORKER_DATABASE_URL",
+        ),
+    ],
+)
+def test_a_command_says_in_one_line_what_is_wrong_with_its_settings(changes, told):
+    base = {name: value for name, value in os.environ.items() if not name.endswith(("DATABASE_URL", "SECRET_KEY"))}
+    command = [sys.executable, "-m", "flask", "--app", "app", "worker"]
+    done = subprocess.run(command, cwd=PROJECT, env=base | changes, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "geheim" not in done.stderr
