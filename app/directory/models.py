@@ -3,13 +3,11 @@
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import Boolean, CheckConstraint, Date, DateTime, ForeignKey, Index, Integer, Text
+from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.columns import CODE, INSTANT
 from app.extensions import db
-
-# Codes compare bytewise, so that a scope is an index range whatever the locale of the database.
-CODE = Text(collation="C")
 
 
 class Division(db.Model):
@@ -81,9 +79,9 @@ class StaffAccount(db.Model):
     email: Mapped[str | None] = mapped_column(Text)
     password_hash: Mapped[str] = mapped_column(Text)
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=True)
-    password_set_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))  # None: as imported
+    password_set_at: Mapped[datetime | None] = mapped_column(INSTANT)  # None: as imported
     totp_secret: Mapped[str | None] = mapped_column(Text)  # sealed for this account (app.sealing)
-    totp_confirmed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    totp_confirmed_at: Mapped[datetime | None] = mapped_column(INSTANT)
     totp_last_step: Mapped[int | None] = mapped_column(Integer)  # a code is good once
     left_on: Mapped[date | None] = mapped_column(Date)
 
