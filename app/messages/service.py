@@ -6,25 +6,25 @@ half-way the rows come back by themselves.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
 from flask import current_app
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import load_only
 
 from app import clock
 from app.config import Settings
 from app.database import SYSTEM, transaction
-from app.directory.models import Appointment, StaffAccount
+from app.directory.service import staff_serving_at
 from app.errors import Conflict, Unknown
 from app.extensions import db
 from app.messages.models import InboxMessage, OutboxMessage
-from app.petitions.models import Petition
+from app.petitions.parties import parties_of
 from app.web import cursor_of, read_cursor
 from notifications.catalogue import ACCOUNT_SUBJECT, CATALOGUE, SECRET_TEMPLATES, SUBJECT, UNKNOWN, Words, notice_for
 from notifications.channels.console import ConsoleChannel
@@ -132,8 +132,8 @@ def _claim(size: int, channels: Channels) -> _Page:
         .values(attempts=OutboxMessage.attempts + 1, next_attempt_at=now + LEASE)
         .execution_options(synchronize_session=False)
     )
-    cases = _cases_of(rows)
-    staff = _staff_of({org for row in rows for org in _orgs(row.audience, cases.get(row.petition_id))})
+    cases = parties_of(row.petition_id for row in rows)
+    staff = staff_serving_at({org for row in rows for org in _orgs(row.audience, cases.get(row.petition_id))})
     inbox: list[dict[str, Any]] = []
     for row in rows:
         try:
@@ -147,40 +147,11 @@ def _claim(size: int, channels: Channels) -> _Page:
     return page
 
 
-def _cases_of(rows: Iterable[OutboxMessage]) -> dict[UUID | None, Any]:
-    ids = {row.petition_id for row in rows if row.petition_id is not None}
-    columns = (Petition.id, Petition.villager_id, Petition.owner_org_id, Petition.main_org_id, Petition.co_org_ids)
-    found = db.session.execute(select(*columns).where(Petition.id.in_(ids))) if ids else ()
-    return {case.id: case for case in found}
-
-
 def _orgs(audience: str, case: Any) -> list[UUID]:
     if case is None:
         return []
     listed = {"owner_org": [case.owner_org_id], "main_org": [case.main_org_id], "co_orgs": case.co_org_ids}
     return [org for org in listed.get(audience, ()) if org is not None]
-
-
-def _staff_of(orgs: set[UUID]) -> dict[UUID, list[Any]]:
-    """Accounts that serve at each of these bodies today, with the mail address of each."""
-    if not orgs:
-        return {}
-    today = clock.today()
-    found = db.session.execute(
-        select(Appointment.org_id, StaffAccount.id, StaffAccount.email)
-        .join(StaffAccount, StaffAccount.id == Appointment.account_id)
-        .where(
-            Appointment.org_id.in_(orgs),
-            Appointment.valid_from <= today,
-            or_(Appointment.valid_to.is_(None), Appointment.valid_to >= today),
-            or_(StaffAccount.left_on.is_(None), StaffAccount.left_on > today),
-        )
-        .distinct()
-    )
-    staff: dict[UUID, list[Any]] = {}
-    for row in found:
-        staff.setdefault(row.org_id, []).append(row)
-    return staff
 
 
 def _address(
