@@ -29,10 +29,11 @@ test: $(STAMP)  ## every check and every test, with its own database
 quick: $(STAMP)  ## the inner loop: fast tests only
 	@$(BIN)/ruff check --quiet . && $(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
 
-lint: $(STAMP)  ## style, types, import contracts, licences
+lint: $(STAMP)  ## style, types, import contracts, licences of what we depend on
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest tests/test_codebase.py -k licence --no-header
 
 openapi: $(STAMP)  ## write openapi.yaml from the code
 	@MINGJIAN_MODE=test $(BIN)/flask --app app contract write

@@ -74,11 +74,15 @@ def create_app(settings: Settings | None = None, *, role: DatabaseRole = "web") 
 
 
 def serve() -> Flask:
-    """The web application for a WSGI server. Raises UnsafeRole when row-level security would not bind its connection."""
+    """The web application for a WSGI server. Raises UnsafeRole when row-level security would not bind its connection, and
+    NoAnswer when there is none."""
+    from app.files.service import warn_without_scanner
+
     app = create_app()
     with app.app_context():
-        require_bound_role()
+        require_bound_role("web")
         db.session.remove()
+        warn_without_scanner()
     return app
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
+import click
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
@@ -30,10 +31,10 @@ URL_EXAMPLES: dict[DatabaseRole, str] = {
 }
 
 
-class SettingsError(Exception):
+class SettingsError(click.ClickException):
     """The environment can not be used. The text names each variable, what is wrong with it and a correct example.
 
-    No value of a secret variable is repeated in the text.
+    No value of a secret variable is repeated in the text. A command line shows the text alone, without a trace.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -250,9 +251,12 @@ class _Reader:
 def _connection_parts(url: str) -> dict[str, str] | None:
     """What libpq reads in a connection address; None when it can not (its own message could repeat the password)."""
     try:
-        return {name: str(value) for name, value in conninfo_to_dict(url).items()}
+        parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     except ProgrammingError:
         return None
+    # libpq looks at the ports only when it connects. There may be several, one for each host.
+    ports = [one for one in parts.get("port", "").split(",") if one]
+    return parts if all(_is_port(one) for one in ports) else None
 
 
 def _is_host(text: str) -> bool:
@@ -286,4 +290,8 @@ def _is_clamd_address(text: str) -> bool:
     if text.startswith("unix:"):
         return text.startswith("unix:/") and len(text) > len("unix:/")
     host, _, port = text.rpartition(":")
-    return _is_host(host.strip("[]")) and port.isascii() and port.isdigit() and 0 < int(port) <= 65535
+    return _is_host(host.strip("[]")) and _is_port(port)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text[:9]) <= 65535

@@ -2,13 +2,13 @@
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from app.extensions import db
 
 
 def run() -> None:
-    engine = create_engine(current_app.config["SETTINGS"].url_for("owner"))
+    engine = create_engine(current_app.config["SETTINGS"].url_for("owner"), poolclass=NullPool)
     with engine.connect() as connection:
         # A migration must not queue every reader of a busy table behind its lock.
         connection.execute(text("SET lock_timeout = '5s'"))
@@ -19,7 +19,6 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
-    engine.dispose()
 
 
 run()

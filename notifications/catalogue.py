@@ -1,7 +1,7 @@
 """Who hears of what, and in which words.
 
 A text may hold three things of a case: its serial number, its state and a day. What a person wrote, a name or a place
-never stands in a message; whoever wants to know more signs in. The one-time code has placeholders of its own.
+never stands in a message; whoever wants to know more signs in. One-time codes and passwords have placeholders of their own.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Audience = Literal["petitioner", "owner_org", "main_org", "co_orgs", "phone"]
+Audience = Literal["petitioner", "owner_org", "main_org", "co_orgs", "phone", "mailbox"]
 
 PLACEHOLDERS = frozenset({"serial", "state", "due"})
-CODE_PLACEHOLDERS = frozenset({"code"})
+SECRET_PLACEHOLDERS = frozenset({"code", "password"})
 UNKNOWN = ("未定", "not set")
 
 
@@ -39,7 +39,7 @@ class Notice:
         """
         texts = []
         for index, template in enumerate((self.zh, self.en)):
-            values = {name: params.get(name) or UNKNOWN[index] for name in PLACEHOLDERS | CODE_PLACEHOLDERS}
+            values = {name: params.get(name) or UNKNOWN[index] for name in PLACEHOLDERS | SECRET_PLACEHOLDERS}
             texts.append(template.format(**{**values, "state": state[index]}))
         return Words(*texts)
 
@@ -283,11 +283,19 @@ OTHER: Mapping[str, tuple[Notice, ...]] = {
             "Mingjian: code {code}. Use it soon and tell nobody.",
         ),
     ),
+    "one_time_password": (
+        Notice(
+            "mailbox",
+            "【明鉴】您的一次性密码:{password},三天内有效,登录后须立即修改。",
+            "Mingjian: your one-time password {password}. Good for three days; it has to be changed at once.",
+        ),
+    ),
 }
 
 CATALOGUE: Mapping[str, tuple[Notice, ...]] = {**PETITION, **OTHER}
-SECRET_TEMPLATES = frozenset({"one_time_code"})
+SECRET_TEMPLATES = frozenset({"one_time_code", "one_time_password"})
 SUBJECT = Words("明鉴:信访事项提醒", "Mingjian: news of a case")
+ACCOUNT_SUBJECT = Words("明鉴:账号通知", "Mingjian: your account")
 
 
 def notice_for(template: str, audience: str) -> Notice | None:

@@ -293,6 +293,16 @@ def scan_quarantined(limit: int = 20, *, stopping: Callable[[], bool] = _never) 
     return report
 
 
+def warn_without_scanner() -> None:
+    """Say in the log of a starting process of production that nobody will be able to open most kinds of files."""
+    settings = current_app.config["SETTINGS"]
+    if settings.mode == "production" and settings.clamd_address is None:
+        log.warning(
+            "CLAMD_ADDRESS is not set: audio, video and PDF stay in quarantine, where nobody can open them. Set it to the "
+            "address of clamd, as in CLAMD_ADDRESS=127.0.0.1:3310"
+        )
+
+
 def tidy_uploads(limit: int = 1000, *, stopping: Callable[[], bool] = _never) -> FilesReport:
     """Inspect complete uploads whose process died before it could, and give up those abandoned for two days; `done`
     were settled. For the worker: opens its own transactions, safe to run twice at once."""

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Date,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
@@ -21,11 +20,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.directory.models import CODE
+from app.columns import CODE, INSTANT
 from app.extensions import db
 from workflows.petition import PetitionState
 
-INSTANT = DateTime(timezone=True)
 UUIDS = ARRAY(PgUUID(as_uuid=True))
 OPEN_STATES = tuple(
     s.value

@@ -1,5 +1,5 @@
 """What the worker does by the clock: forced steps, reminders and cards, overdue orders, merged cases,
-new holiday notices, housekeeping.
+new holiday notices.
 
 Every sweep reads what is due page by page, and treats each case in a transaction of its own, as the system actor and
 through the one door. A case that somebody else holds is left for the next round, and one that fails stops no other: so
@@ -10,11 +10,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, or_, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import aliased
 
@@ -23,7 +23,6 @@ from app.database import SYSTEM, transaction
 from app.errors import Problem, Unknown
 from app.extensions import db
 from app.petitions.models import OPEN_STATES, DeadlineRow, Petition
-from app.signin.models import Attempt, IdempotencyKey, OneTimeCode, SignInSession
 from app.supervision.models import HolidayYear, SupervisionOrder
 from app.supervision.orders import issue_order
 from app.transitions import body_in_charge, lock, move, recompute
@@ -52,9 +51,6 @@ GONE = (
     PetitionState.WITHDRAWN, PetitionState.NOT_ACCEPTED, PetitionState.REDIRECTED, PetitionState.SEALED,
     PetitionState.ENDED,
 )  # fmt: skip
-CODES_KEPT = timedelta(days=1)
-SESSIONS_KEPT = timedelta(days=7)
-KEYS_KEPT = timedelta(days=30)
 
 Stopping = Callable[[], bool]
 Due = tuple[datetime, UUID, UUID]  # when, id of the row that is due, id of its petition
@@ -276,29 +272,6 @@ def recompute_provisional(page: int = PAGE, *, stopping: Stopping = _never) -> S
 def _recompute(deadline_id: UUID, petition_id: UUID) -> str | None:
     recompute(lock(petition_id, skip_locked=True))
     return "recomputed"
-
-
-def housekeeping() -> SweepReport:
-    """Delete what has served its time: codes, idempotency keys older than 30 days, counters of attempts, sessions."""
-    started = time.perf_counter()
-    report = SweepReport()
-    with transaction(SYSTEM):
-        now = clock.now()
-        expired = (
-            delete(OneTimeCode).where(OneTimeCode.expires_at < now - CODES_KEPT),
-            delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEYS_KEPT),
-            delete(Attempt).where(
-                Attempt.window_ends_at < now, or_(Attempt.locked_until.is_(None), Attempt.locked_until < now)
-            ),
-            delete(SignInSession).where(SignInSession.expires_at < now - SESSIONS_KEPT),
-        )
-        for statement in expired:
-            result: Any = db.session.execute(statement.execution_options(synchronize_session=False))
-            report.by_event[statement.table.name] = result.rowcount
-            report.done += result.rowcount
-    report.seen = report.done
-    report.seconds = time.perf_counter() - started
-    return report
 
 
 def _sweep(

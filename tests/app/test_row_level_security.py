@@ -195,7 +195,7 @@ def bound_as(settings, role):
     application = create_app(settings, role=role)
     with application.app_context():
         try:
-            require_bound_role()
+            require_bound_role("web")
         finally:
             db.session.remove()
             db.engine.dispose()

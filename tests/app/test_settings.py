@@ -114,6 +114,8 @@ def test_a_port_that_is_no_port_is_refused(port):
         ("postgresql://db:5432/mingjian", "does not name the user"),
         ("postgresql://mj_web@db", "does not name the database"),
         ("postgresql://mj_web:hidden-word@[::1/mingjian", "is not a connection address"),
+        ("postgresql://mj_web:hidden-word@db:abc/mingjian", "is not a connection address"),
+        ("postgresql://mj_web:hidden-word@db:70000/mingjian", "is not a connection address"),
         ("postgresql://mj_web:hidden-word@db/mingjian?colour=red", "is not a connection address"),
     ],
 )

@@ -3,17 +3,15 @@
 import logging
 import threading
 from datetime import date, timedelta
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, select, text, update
 
 from app import calendar_store, clock
 from app.database import SYSTEM, transaction
 from app.extensions import db
 from app.messages.models import OutboxMessage
 from app.petitions.models import DeadlineRow, Petition
-from app.signin.models import Attempt, IdempotencyKey, OneTimeCode, SignInSession
 from app.supervision import sweeps
 from app.supervision.models import Holiday, HolidayYear, SupervisionOrder
 from app.supervision.orders import issue_order
@@ -306,35 +304,3 @@ def test_a_new_holiday_notice_moves_provisional_deadlines_once(cases, worker_app
     assert not deadline.provisional
     assert deadline.due_on > closed[-1]
     assert run(worker_app, sweeps.recompute_provisional).seen == 0
-
-
-def test_housekeeping_deletes_what_has_served_its_time_and_nothing_else(worker_app, db_session):
-    now = clock.now()
-    db_session.add_all(
-        [
-            OneTimeCode(id=uuid4(), phone="13800000001", code_mac="a", expires_at=now - 2 * DAY),
-            OneTimeCode(id=uuid4(), phone="13800000002", code_mac="b", expires_at=now + DAY),
-            IdempotencyKey(key_mac="old", body_mac="", status=201, answer={}, created_at=now - 31 * DAY),
-            IdempotencyKey(key_mac="new", body_mac="", status=201, answer={}, created_at=now - 29 * DAY),
-            Attempt(key="over", count=3, window_ends_at=now - DAY),
-            Attempt(key="locked", count=9, window_ends_at=now - DAY, locked_until=now + DAY),
-            Attempt(key="open", count=1, window_ends_at=now + DAY),
-            _session(now - 8 * DAY),
-            _session(now - DAY),
-        ]
-    )
-    db_session.commit()
-    report = run(worker_app, sweeps.housekeeping)
-    assert report.done == 4
-    db_session.rollback()
-    left = [
-        db_session.scalar(select(func.count()).select_from(table))
-        for table in (OneTimeCode, IdempotencyKey, Attempt, SignInSession)
-    ]
-    assert left == [1, 1, 2, 1]
-
-
-def _session(expires_at):
-    return SignInSession(
-        id=uuid4(), kind="receipt", refresh_jti="-", created_at=expires_at - DAY, expires_at=expires_at
-    )
