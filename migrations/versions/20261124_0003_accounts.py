@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from app.sealing import seal, unseal
 
-revision = "accounts"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
