@@ -14,6 +14,7 @@ from app.config import DatabaseRole, Settings
 from app.database import require_bound_role
 from app.errors import register_errors, register_jwt_errors
 from app.extensions import db, jwt, migrate
+from app.sealing import keyring_of
 from app.web import Api, Json
 
 API_VERSION = "0.1.0"
@@ -74,8 +75,12 @@ def create_app(settings: Settings | None = None, *, role: DatabaseRole = "web") 
 
 
 def serve() -> Flask:
-    """The web application for a WSGI server. Raises UnsafeRole when row-level security would not bind its connection."""
+    """The web application for a WSGI server.
+
+    Raises UnsafeRole when row-level security would not bind its connection, and SettingsError without a master key.
+    """
     app = create_app()
+    keyring_of(app.config["SETTINGS"])
     with app.app_context():
         require_bound_role()
         db.session.remove()
