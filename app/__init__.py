@@ -99,6 +99,7 @@ def _address(settings: Settings, role: DatabaseRole) -> str:
 def _register_routes(app: Flask) -> None:
     from app.directory.routes import directory
     from app.files.routes import files
+    from app.identity.routes import identity
     from app.messages.routes import messages
     from app.operations import operations
     from app.pages.routes import pages
@@ -109,7 +110,7 @@ def _register_routes(app: Flask) -> None:
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
-    for blueprint in (signin, petitions, supervision, directory, files, messages):
+    for blueprint in (signin, petitions, identity, supervision, directory, files, messages):
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
     app.register_blueprint(operations)

@@ -271,6 +271,16 @@ OTHER: Mapping[str, tuple[Notice, ...]] = {
         _main("信访人有新留言,请登录查看。", "new word from the petitioner; please sign in."),
         _owner("信访人有新留言,请登录查看。", "new word from the petitioner; please sign in."),
     ),
+    # Break-glass: the petitioner hears of it when it happens, without who and why; those stand on record.
+    "request_opening": (
+        _owner("有人申请查阅保密身份,请登录查看。", "somebody asks for the identity to be opened; please sign in."),
+    ),
+    "grant_opening": (
+        _petitioner(
+            "您的保密身份经两家单位批准被查阅,请登录查看。",
+            "your confidential identity was opened with the consent of two bodies; please sign in.",
+        ),
+    ),
     "one_time_code": (
         Notice(
             "phone",

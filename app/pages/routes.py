@@ -21,7 +21,7 @@ from app.pages.story import promises, readable
 from app.pages.text import dress, page, t
 from app.petitions import service as petitions
 from app.petitions.limits import allow_filing
-from app.petitions.schemas import ACTIONS, CATEGORIES, MessageDraft, PetitionDraft
+from app.petitions.schemas import ACTIONS, CATEGORIES, WAYS, MessageDraft, PetitionDraft
 from app.signin import service as signin
 from app.signin.limits import one_try
 
@@ -33,6 +33,7 @@ RECEIPT_SECONDS = 3600
 PETITIONER_ACTIONS = ("rate", "change_rating", "ask_review", "ask_recheck", "withdraw")
 _STEPS = {2: "city", 3: "county", 4: "township", 5: "village"}
 _DANGER = ("no", "called")
+PRIVACY_PARTS = ("who", "what", "why", "seen", "ways", "read", "kept", "rights", "complain")
 _MONEY = re.compile(r"(\d{1,11})(?:\.(\d{1,2}))?")
 
 
@@ -53,6 +54,12 @@ def home() -> Response:
 
 
 # --- filing ----------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/p/privacy")
+def privacy() -> Response:
+    """What is kept about a petitioner, what for, how long, and the petitioner's rights (个人信息保护法 Arts 17, 35)."""
+    return page("privacy.html", parts=PRIVACY_PARTS)
 
 
 @pages.get("/p/file")
@@ -115,7 +122,8 @@ def _form(
 def _draft(written: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """The petition as the service takes it, and what is wrong with it: field of the form → message."""
     errors: dict[str, str] = {}
-    anonymous = written.get("who") == "anonymous"
+    way = written.get("who") if written.get("who") in WAYS else "named"
+    anonymous = way == "anonymous"
     for name in ("title", "body", "category") if anonymous else ("title", "body", "category", "name"):
         if not written.get(name):
             errors[name] = t("error.missing")
@@ -125,7 +133,7 @@ def _draft(written: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     raw: dict[str, Any] = {
         name: written[name] for name in ("division_code", "title", "body", "category", "item_type") if written.get(name)
     }
-    raw["anonymous"] = anonymous
+    raw["way"] = way
     raw["accused"] = [
         {"name": written[f"accused_name_{n}"], "post": written.get(f"accused_post_{n}", "")}
         for n in (1, 2, 3)

@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 
 from app.extensions import db
 
-LARGE = {"petitions", "petition_events", "deadlines", "petitioners", "case_messages", "ratings"}
+LARGE = {"petitions", "petition_events", "deadlines", "identities", "data_keys", "case_messages", "ratings"}
 ROWS = 20_000
 
 FILL = """
@@ -34,7 +34,8 @@ DEADLINES = """
       FROM petitions p, deadlines d WHERE p.serial LIKE 'MJ-T%' AND d.id = (SELECT id FROM deadlines LIMIT 1)
 """
 PEOPLE = """
-    INSERT INTO petitioners (id, petition_id, part, name) SELECT gen_random_uuid(), id, 'petitioner', '某' FROM petitions
+    WITH k AS (INSERT INTO sealed.data_keys SELECT id, 'k', 'aes-256-gcm', '', '' FROM petitions ON CONFLICT DO NOTHING)
+    INSERT INTO sealed.identities SELECT id, 'named', 'aes-256-gcm', '', '' FROM petitions ON CONFLICT DO NOTHING
 """
 MESSAGES = """
     INSERT INTO case_messages (id, petition_id, at, author_kind, internal, body)
