@@ -18,6 +18,7 @@ from app.extensions import db
 from app.identity import store
 from app.identity.models import IdentityGrant, IdentityOpening
 from app.petitions.service import note
+from app.privacy import reads
 
 # How long who asked may look: long enough for one day's work, too short to forget that it is open.
 LIFE = timedelta(hours=24)
@@ -117,6 +118,7 @@ def open_identity(opening_id: UUID, who: Identity) -> dict[str, Any]:
     if people is None:
         raise Problem("identity-unreadable", status=503)
     note(petition, "open_identity", who, {"opening_id": opening_id})
+    reads.record(petition.id, "identity", who, purpose=opening.reason, details={"opening_id": opening_id})
     db.session.flush()
     return {"people": people, "until": opening.until}
 

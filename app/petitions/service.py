@@ -25,6 +25,7 @@ from app.petitions.models import (
     Rating,
 )
 from app.petitions.schemas import ACTIONS
+from app.privacy import reads
 from app.text import catalogue
 from app.web import cursor_of, read_cursor
 from workflows.deadlines import Deadline
@@ -158,10 +159,11 @@ def search(q: str, limit: int) -> dict[str, Any]:
 
 
 def case_view(petition_id: UUID, who: Identity) -> dict[str, Any]:
-    """The whole case as the reader may see it. Raises Unknown."""
+    """The whole case as the reader may see it; a look of staff goes on record. Raises Unknown."""
     petition = db.session.get(Petition, petition_id)
     if petition is None:
         raise Unknown()
+    reads.record(petition_id, "detail", who)
     return _view(petition, who)
 
 

@@ -152,3 +152,37 @@ CREATE POLICY seen ON sealed.identities FOR SELECT TO mj_web USING (
                           AND g.at <= mj_now() + interval '1 minute' AND mj_now() < g.until))));
 CREATE POLICY seen ON sealed.data_keys FOR SELECT TO mj_web USING (
   EXISTS (SELECT 1 FROM sealed.identities i WHERE i.petition_id = data_keys.petition_id));
+
+-- Reads of case content on record. The web role adds to it and changes nothing; who reads writes under its own name.
+CREATE TABLE case_reads (
+	id UUID NOT NULL,
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	account_id UUID NOT NULL,
+	role TEXT NOT NULL,
+	org_id UUID NOT NULL,
+	petition_id UUID,
+	division_code TEXT COLLATE "C" NOT NULL,
+	what TEXT NOT NULL,
+	purpose TEXT NOT NULL,
+	details JSONB NOT NULL,
+	CONSTRAINT pk_case_reads PRIMARY KEY (id),
+	CONSTRAINT ck_case_reads_what CHECK (what IN ('detail', 'file', 'identity', 'export')),
+	CONSTRAINT fk_case_reads_account_id FOREIGN KEY(account_id) REFERENCES staff_accounts (id),
+	CONSTRAINT fk_case_reads_org_id FOREIGN KEY(org_id) REFERENCES organisations (id),
+	CONSTRAINT fk_case_reads_petition_id FOREIGN KEY(petition_id) REFERENCES petitions (id)
+);
+CREATE INDEX ix_case_reads_case ON case_reads (petition_id, at DESC, id DESC);
+CREATE INDEX ix_case_reads_account ON case_reads (account_id, at DESC, id DESC);
+CREATE INDEX ix_case_reads_place ON case_reads (division_code, at DESC, id DESC);
+GRANT SELECT, INSERT ON case_reads TO mj_web;
+ALTER TABLE case_reads ENABLE ROW LEVEL SECURITY;
+CREATE POLICY written ON case_reads FOR INSERT TO mj_web WITH CHECK (
+  current_setting('mj.kind', true) = 'staff' AND account_id = nullif(current_setting('mj.person', true), '')::uuid
+  AND role = current_setting('mj.role', true) AND org_id = nullif(current_setting('mj.org', true), '')::uuid);
+-- The auditor sees who read, not what stands in the case; a discipline body sees it for the cases that it sees.
+CREATE POLICY seen ON case_reads FOR SELECT TO mj_web USING (
+  current_setting('mj.kind', true) = 'staff'
+  AND division_code >= current_setting('mj.lo', true) AND division_code < current_setting('mj.hi', true)
+  AND (current_setting('mj.role', true) = 'auditor'
+       OR (current_setting('mj.role', true) IN ('township_discipline', 'county_discipline', 'upper_discipline')
+           AND (petition_id IS NULL OR EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id)))));

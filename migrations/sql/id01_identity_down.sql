@@ -1,4 +1,4 @@
-DROP TABLE identity_grants, identity_openings, opening_roles CASCADE;
+DROP TABLE case_reads, identity_grants, identity_openings, opening_roles CASCADE;
 DROP FUNCTION mj_serves(uuid, text, uuid) CASCADE;
 DROP FUNCTION mj_now() CASCADE;
 DROP TRIGGER way_is_kept ON petitions;

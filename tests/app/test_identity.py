@@ -198,6 +198,13 @@ def test_two_people_of_two_bodies_open_a_confidential_identity(granted, confiden
     assert events[-3:] == ["request_opening", "grant_opening", "open_identity"]
 
 
+def test_opening_an_identity_is_on_record_with_its_reason(client, granted, confidential, do, as_staff):
+    do("shangtian.discipline", granted, "open")
+    address = f"/api/v1/petitions/{confidential['id']}/reads"
+    (read,) = client.get(address, headers=as_staff("auditor")).json["items"]
+    assert (read["what"], read["purpose"], read["reader"]) == ("identity", REASON, "董立军")
+
+
 def test_an_opening_shows_nothing_in_the_view_of_the_case(granted, confidential, see):
     """Each look is asked for on purpose and written down; the ordinary view stays as it was."""
     assert see("shangtian.discipline", confidential)["people"] == []
@@ -382,6 +389,8 @@ def test_no_single_account_grants_to_itself_by_sql(web, be, confidential, db_ses
     ).one()
     refused(web, GRANT, (opening, confidential["id"], *other))
     refused(web, GRANT, (opening, confidential["id"], me["person"], other.role, other.org_id))
+    colleague = be("fenghua.head")
+    refused(web, GRANT, (opening, confidential["id"], colleague["person"], colleague["role"], colleague["org"]))
     be("fenghua.office", org=str(other.org_id), role=other.role)
     refused(web, GRANT, (opening, confidential["id"], me["person"], other.role, other.org_id))
     assert identities(web) == 0
