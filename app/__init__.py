@@ -1,6 +1,5 @@
 """The shell: HTTP, database, scheduling. `create_app()` makes the Flask application."""
 
-import logging
 import os
 import re
 import time
@@ -10,6 +9,7 @@ from flask import Flask, Response, g, request
 from sqlalchemy import event
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app import access_log
 from app.config import DatabaseRole, Settings
 from app.database import require_bound_role
 from app.errors import register_errors, register_jwt_errors
@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None, *, role: DatabaseRole = "web") 
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
     )
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    access_log.set_up(settings.log_level)
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]
     db.init_app(app)
@@ -119,7 +119,6 @@ def _register_routes(app: Flask) -> None:
 
 
 # Ids, codes and file tokens stay out of the log; the route's own name is enough to count and to time.
-_ACCESS = logging.getLogger("mingjian.access")
 _SAFE_ID = re.compile(r"^[A-Za-z0-9-]{8,64}$")
 
 
@@ -140,14 +139,7 @@ def _register_request_log(app: Flask) -> None:
         from app.operations import count_request
 
         count_request(request.endpoint or "none", response.status_code, seconds)
-        _ACCESS.info(
-            "%s %s %s %.1fms %s",
-            request.method,
-            request.endpoint,
-            response.status_code,
-            seconds * 1000,
-            g.get("request_id"),
-        )
+        access_log.write(request.method, request.endpoint, response.status_code, seconds, g.get("request_id"))
         return response
 
 
