@@ -281,6 +281,14 @@ OTHER: Mapping[str, tuple[Notice, ...]] = {
             "your confidential identity was opened with the consent of two bodies; please sign in.",
         ),
     ),
+    "data_request": (
+        _owner("信访人提出个人信息请求,请登录办理。", "a request about personal data; please sign in and decide."),
+    ),
+    "decide_data_request": (
+        _petitioner(
+            "您的个人信息请求已有答复,请登录查看。", "your request about your data is decided; please sign in."
+        ),
+    ),
     "one_time_code": (
         Notice(
             "phone",

@@ -55,7 +55,7 @@ def keep(petition_id: UUID, way: str, people: Sequence[Mapping[str, Any]]) -> No
 def sealed_values(petition_id: UUID, people: Sequence[Mapping[str, Any]], ring: Keyring) -> dict[str, Any]:
     """The columns of both tables for one case."""
     key, wrapped = ring.new_data_key(petition_id.bytes)
-    box = key.seal(orjson.dumps(list(people), option=orjson.OPT_SORT_KEYS), petition_id.bytes)
+    box = key.seal(_canonical(people), petition_id.bytes)
     return {
         "petition_id": petition_id, "algorithm": box.algorithm, "nonce": box.nonce, "ciphertext": box.ciphertext,
         "key_id": wrapped.key_id, "key_algorithm": wrapped.box.algorithm, "key_nonce": wrapped.box.nonce,
@@ -76,8 +76,22 @@ def open_sealed(petition_id: UUID, sealed: Mapping[str, str] | None) -> list[dic
 
 def opened(petition_id: UUID, sealed: Mapping[str, str], ring: Keyring) -> list[dict[str, Any]]:
     """The people in a value of SEALED. Raises SealError."""
-    part = {name: base64.b64decode(sealed[name]) for name in ("nonce", "ciphertext", "key_nonce", "wrapped")}
-    wrapped = WrappedKey(sealed["key_id"], Box(sealed["key_algorithm"], part["key_nonce"], part["wrapped"]))
-    box = Box(sealed["algorithm"], part["nonce"], part["ciphertext"])
-    people: list[dict[str, Any]] = orjson.loads(ring.unwrap(wrapped, petition_id.bytes).open(box, petition_id.bytes))
+    box = Box(sealed["algorithm"], base64.b64decode(sealed["nonce"]), base64.b64decode(sealed["ciphertext"]))
+    key = ring.unwrap(_wrapped(sealed), petition_id.bytes)
+    people: list[dict[str, Any]] = orjson.loads(key.open(box, petition_id.bytes))
     return people
+
+
+def seal_again(petition_id: UUID, sealed: Mapping[str, str], people: Sequence[Mapping[str, Any]]) -> Box:
+    """Other people in place of those in a value of SEALED, under the same data key. Raises SealError."""
+    key = keyring().unwrap(_wrapped(sealed), petition_id.bytes)
+    return key.seal(_canonical(people), petition_id.bytes)
+
+
+def _wrapped(sealed: Mapping[str, str]) -> WrappedKey:
+    nonce, wrapped = base64.b64decode(sealed["key_nonce"]), base64.b64decode(sealed["wrapped"])
+    return WrappedKey(sealed["key_id"], Box(sealed["key_algorithm"], nonce, wrapped))
+
+
+def _canonical(people: Sequence[Mapping[str, Any]]) -> bytes:
+    return orjson.dumps([dict(one) for one in people], option=orjson.OPT_SORT_KEYS)

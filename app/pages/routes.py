@@ -15,15 +15,18 @@ from werkzeug.datastructures import FileStorage
 from app.auth import PAGE_COOKIE, VISITOR, Identity, signed_in, visitor
 from app.database import transaction
 from app.directory import service as directory
-from app.errors import Forbidden, Invalid, Problem, Unauthorised, Unknown
+from app.errors import Conflict, Forbidden, Invalid, Problem, Unauthorised, Unknown
 from app.files import service as files
 from app.pages.story import promises, readable
-from app.pages.text import dress, page, t
+from app.pages.text import dress, page, pick, t
 from app.petitions import service as petitions
 from app.petitions.limits import allow_filing
 from app.petitions.schemas import ACTIONS, CATEGORIES, WAYS, MessageDraft, PetitionDraft
+from app.privacy import own_data
+from app.privacy.schemas import DataRequestDraft, OwnData
 from app.signin import service as signin
 from app.signin.limits import one_try
+from app.text import problem_text
 
 pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/p/static")
 
@@ -286,6 +289,47 @@ def send_photo() -> Response:
     with signed_in("receipt") as who:
         files.attach_whole(_own(who), who, photo.filename, photo.stream)
     return _see("case", done=1)
+
+
+@pages.get("/p/my-data")
+def my_data() -> Response:
+    """What is kept about the holder of this receipt, what they asked for and what came of it."""
+    if PAGE_COOKIE not in request.cookies:
+        return _see("case")
+    return _my_data_page(None)
+
+
+@pages.get("/p/my-data/copy")
+def copy_my_data() -> Response:
+    """The same as a file to keep."""
+    with signed_in("receipt") as who:
+        copied = OwnData().dump(own_data.own_data(who))
+    answer = dress(current_app.response_class(current_app.json.dumps(copied), mimetype="application/json"))
+    answer.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
+    return answer
+
+
+@pages.post("/p/my-data")
+def ask_about_my_data() -> Response:
+    """Ask for correction or deletion."""
+    written = {name: value.replace("\r\n", "\n").strip() for name, value in request.form.items()}
+    with signed_in("receipt") as who:
+        corrected = {name: written[name] for name in ("name", "phone", "address") if written.get(name)}
+        draft = {"petition_id": str(_own(who)), "kind": written.get("kind", ""), "wish": written.get("wish", "")}
+        asked = _load(DataRequestDraft(), {**draft, "corrected": corrected or None})
+        try:
+            own_data.request_change(asked, who)
+        except Conflict as refused:
+            zh_en = problem_text(refused.slug)
+        else:
+            zh_en = None
+    return _see("my_data", done=1) if zh_en is None else _my_data_page(pick(zh_en))
+
+
+def _my_data_page(error: str | None) -> Response:
+    with signed_in("receipt") as who:
+        cases = own_data.own_data(who)["cases"]
+    return page("my_data.html", 409 if error else 200, cases=cases, error=error, done="done" in request.args)
 
 
 @pages.post("/p/case/<event>")

@@ -73,6 +73,7 @@ class Petition(db.Model):
     accused_org_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)
     people_count: Mapped[int] = mapped_column(Integer, default=1)
     filed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))  # who filed or wrote it down
+    erased_at: Mapped[datetime | None] = mapped_column(INSTANT)  # when key and content were destroyed
     confirmed_at: Mapped[datetime | None] = mapped_column(INSTANT)  # by the petitioner, where somebody else wrote
     claimed_fen: Mapped[int | None] = mapped_column(BigInteger)
 

@@ -176,7 +176,7 @@ class PetitionView(Schema):
     priority = fields.String()
     way = fields.String(validate=validate.OneOf(WAYS))
     identity = fields.String(
-        validate=validate.OneOf(("shown", "sealed", "none", "unreadable")),
+        validate=validate.OneOf(("shown", "sealed", "none", "unreadable", "erased")),
         metadata={"description": "whether `people` says who wrote, and if not, why"},
     )
     division_code = fields.String()

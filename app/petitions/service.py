@@ -384,6 +384,8 @@ def _view(petition: Petition, who: Identity) -> dict[str, Any]:
 
 
 def _identity(petition: Petition, people: list[dict[str, Any]] | None) -> str:
+    if petition.erased_at:
+        return "erased"
     if people is None:
         return "unreadable"
     return "none" if petition.way == "anonymous" else "shown" if people else "sealed"

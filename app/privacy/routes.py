@@ -3,10 +3,24 @@
 from typing import Any
 from uuid import UUID
 
+from app import idempotency
 from app.auth import signed_in
 from app.errors import Forbidden
+from app.petitions.routes import KEY_HEADER
+from app.privacy import own_data as service
 from app.privacy import reads
-from app.privacy.schemas import ReaderQuery, ReadPage, ReadQuery
+from app.privacy.schemas import (
+    DataDecided,
+    DataDecision,
+    DataRequestAsked,
+    DataRequestDraft,
+    DataRequestList,
+    DataRequestQuery,
+    OwnData,
+    ReaderQuery,
+    ReadPage,
+    ReadQuery,
+)
 from app.web import Blueprint
 from workflows.actor import Role
 
@@ -39,3 +53,39 @@ def list_reads(query: dict[str, Any]) -> Any:
 def _require_reviewer(role: str) -> None:
     if role not in REVIEWERS:
         raise Forbidden()
+
+
+@privacy.get("/my-data")
+@privacy.response(200, OwnData)
+def own_data() -> Any:
+    """Everything that is kept about me, to see and to copy (个人信息保护法 Art 45)."""
+    with signed_in("petitioner") as who:
+        return service.own_data(who), 200, {"Content-Disposition": 'attachment; filename="my-data.json"'}
+
+
+@privacy.post("/my-data/requests")
+@privacy.arguments(DataRequestDraft)
+@privacy.response(201, DataRequestAsked)
+@privacy.doc(parameters=[KEY_HEADER])
+def request_change(draft: dict[str, Any]) -> Any:
+    """Ask for my data to be corrected or deleted; decided within fifteen working days."""
+    with signed_in("petitioner") as who:
+        return idempotency.once(draft, lambda: service.request_change(draft, who))
+
+
+@privacy.get("/data-requests")
+@privacy.arguments(DataRequestQuery, location="query")
+@privacy.response(200, DataRequestList)
+def list_data_requests(query: dict[str, Any]) -> Any:
+    """What petitioners of my area ask of their data, the most urgent first."""
+    with signed_in("staff"):
+        return {"items": service.list_requests(open_only=query["open"])}
+
+
+@privacy.post("/data-requests/<uuid:request_id>/actions/decide")
+@privacy.arguments(DataDecision)
+@privacy.response(200, DataDecided)
+def decide_data_request(decision: dict[str, Any], request_id: UUID) -> Any:
+    """Grant or refuse with a reason; a refusal names its legal ground."""
+    with signed_in("staff") as who:
+        return service.decide_request(request_id, decision, who)

@@ -186,3 +186,104 @@ CREATE POLICY seen ON case_reads FOR SELECT TO mj_web USING (
   AND (current_setting('mj.role', true) = 'auditor'
        OR (current_setting('mj.role', true) IN ('township_discipline', 'county_discipline', 'upper_discipline')
            AND (petition_id IS NULL OR EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id)))));
+
+-- My data 我的信息 (个人信息保护法 Arts 45 to 50): what a petitioner asks for, answered within fifteen working days.
+ALTER TABLE petitions ADD COLUMN erased_at TIMESTAMP WITH TIME ZONE;
+CREATE TABLE data_requests (
+	id UUID NOT NULL,
+	petition_id UUID NOT NULL,
+	kind TEXT NOT NULL,
+	wish TEXT NOT NULL,
+	asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	due_on DATE NOT NULL,
+	provisional BOOLEAN NOT NULL,
+	algorithm TEXT,
+	nonce BYTEA,
+	ciphertext BYTEA,
+	decision TEXT,
+	ground TEXT,
+	reason TEXT,
+	decided_at TIMESTAMP WITH TIME ZONE,
+	decided_by UUID,
+	decided_org_id UUID,
+	CONSTRAINT pk_data_requests PRIMARY KEY (id),
+	CONSTRAINT ck_data_requests_kind CHECK (kind IN ('correct', 'delete')),
+	CONSTRAINT ck_data_requests_decision CHECK (decision IN ('granted', 'refused')),
+	CONSTRAINT ck_data_requests_reasoned CHECK (decision IS DISTINCT FROM 'refused' OR ground IS NOT NULL),
+	CONSTRAINT fk_data_requests_petition_id FOREIGN KEY(petition_id) REFERENCES petitions (id),
+	CONSTRAINT fk_data_requests_decided_by FOREIGN KEY(decided_by) REFERENCES staff_accounts (id),
+	CONSTRAINT fk_data_requests_decided_org_id FOREIGN KEY(decided_org_id) REFERENCES organisations (id)
+);
+CREATE INDEX ix_data_requests_petition_id ON data_requests (petition_id);
+CREATE INDEX ix_data_requests_open ON data_requests (due_on, id) WHERE decision IS NULL;
+GRANT SELECT, INSERT, UPDATE (decision, ground, reason, decided_at, decided_by, decided_org_id) ON data_requests TO mj_web;
+ALTER TABLE data_requests ENABLE ROW LEVEL SECURITY;
+CREATE POLICY asked ON data_requests FOR INSERT TO mj_web WITH CHECK (
+  current_setting('mj.kind', true) = 'petitioner' AND decision IS NULL
+  AND EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id));
+CREATE POLICY seen ON data_requests FOR SELECT TO mj_web USING (
+  EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id)
+  AND (current_setting('mj.kind', true) = 'petitioner'
+       OR current_setting('mj.role', true) IN ('petition_office', 'township_office')));
+CREATE POLICY decided ON data_requests FOR UPDATE TO mj_web
+  USING (current_setting('mj.kind', true) = 'staff' AND decision IS NULL)
+  WITH CHECK (current_setting('mj.kind', true) = 'staff' AND decision IS NOT NULL
+              AND decided_by = nullif(current_setting('mj.person', true), '')::uuid
+              AND decided_org_id = nullif(current_setting('mj.org', true), '')::uuid);
+
+-- How long a case is kept after its end, by the way it ended. A state without a row is kept for good.
+CREATE TABLE retention_rules (
+	state TEXT NOT NULL,
+	years INTEGER NOT NULL,
+	CONSTRAINT pk_retention_rules PRIMARY KEY (state),
+	CONSTRAINT ck_retention_rules_years CHECK (years > 0)
+);
+INSERT INTO retention_rules VALUES ('rated', 10), ('closed', 10), ('explained', 10), ('final', 10), ('ended', 10),
+  ('withdrawn', 5), ('not_accepted', 5), ('redirected', 5);
+
+-- Erasing: the data key goes, and with it every copy of the sealed identity; what stands in clear is overwritten. States,
+-- instants, grades, outcomes and codes stay, so that the case still proves that it ran, when, and how it ended.
+CREATE FUNCTION erase_content(given uuid) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+  kept CONSTANT text[] := '{priority,level,simple,anonymous,unreachable,channel,days,grade,office_grade,outcome,reason_code,
+    route_code,main_org_id,co_org_ids,co_org_id,parent_id,policy,kind,amount_fen,org_ids,opening_id,until,from_id,to_id,
+    request_id,decision,ground,state}';
+BEGIN
+  DELETE FROM sealed.data_keys WHERE petition_id = given;
+  DELETE FROM sealed.identities WHERE petition_id = given;
+  UPDATE petitions SET title = '', body = '', accused = '[]', villager_id = NULL, erased_at = mj_now() WHERE id = given;
+  UPDATE petition_events SET facts = (SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') FROM jsonb_each(facts) f
+                                       WHERE f.key = ANY (kept)),
+                             actor_id = CASE WHEN actor_kind = 'petitioner' THEN NULL ELSE actor_id END
+   WHERE petition_id = given;
+  UPDATE case_messages SET body = '', author_id = CASE WHEN author_kind = 'petitioner' THEN NULL ELSE author_id END
+   WHERE petition_id = given;
+  UPDATE meetings SET minutes = '' WHERE petition_id = given;
+  UPDATE money_entries SET note = '' WHERE petition_id = given;
+  UPDATE ratings SET reason = NULL WHERE petition_id = given;
+  UPDATE supervision_orders SET answer = NULL WHERE petition_id = given;
+  UPDATE attachments SET name = '', sha256 = NULL, uploader_id = NULL, status = 'refused', refused_because = 'erased'
+   WHERE petition_id = given;
+  UPDATE data_requests SET wish = '', algorithm = NULL, nonce = NULL, ciphertext = NULL WHERE petition_id = given;
+  UPDATE identity_openings SET reason = 'erased with the content of the case' WHERE petition_id = given;
+  UPDATE case_reads SET purpose = 'opening' WHERE petition_id = given AND what = 'identity';
+  DELETE FROM inbox WHERE petition_id = given AND account_id IS NULL;
+END $$;
+REVOKE ALL ON FUNCTION erase_content(uuid) FROM PUBLIC;
+
+-- What follows from a granted request. The new identity was sealed by the petitioner's own transaction: whoever grants it
+-- need not see it, and the web role needs no right to change an identity.
+CREATE FUNCTION apply_data_request(given uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  r data_requests;
+BEGIN
+  SELECT * INTO r FROM data_requests WHERE id = given AND decision = 'granted' AND decided_at > mj_now() - interval '1 minute';
+  IF r.kind = 'correct' AND r.ciphertext IS NOT NULL THEN
+    UPDATE sealed.identities SET algorithm = r.algorithm, nonce = r.nonce, ciphertext = r.ciphertext
+     WHERE petition_id = r.petition_id;
+  ELSIF r.kind = 'delete' THEN
+    PERFORM erase_content(r.petition_id);
+  END IF;
+END $$;
+REVOKE ALL ON FUNCTION apply_data_request(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION apply_data_request(uuid) TO mj_web;

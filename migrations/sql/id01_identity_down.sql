@@ -1,4 +1,6 @@
-DROP TABLE case_reads, identity_grants, identity_openings, opening_roles CASCADE;
+DROP FUNCTION apply_data_request(uuid), erase_content(uuid);
+ALTER TABLE petitions DROP COLUMN erased_at;
+DROP TABLE data_requests, retention_rules, case_reads, identity_grants, identity_openings, opening_roles CASCADE;
 DROP FUNCTION mj_serves(uuid, text, uuid) CASCADE;
 DROP FUNCTION mj_now() CASCADE;
 DROP TRIGGER way_is_kept ON petitions;

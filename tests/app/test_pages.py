@@ -21,6 +21,7 @@ from app.identity import store
 from app.pages.text import CONTENT_SECURITY_POLICY, catalogue
 from app.petitions.models import Petition
 from app.petitions.schemas import CATEGORIES, REJECT_REASONS, ROUTES, SUSPENSION_REASONS
+from app.privacy.own_data import GROUNDS
 from app.timeline import PUBLIC_EVENTS
 from workflows.petition import GRADES, OUTCOMES, RECHECK_OUTCOMES, REVIEW_OUTCOMES, PetitionState
 
@@ -559,3 +560,28 @@ def test_text_stands_out_from_its_background_and_targets_are_large() -> None:
     for rule in (".button, button", ".choice", "input, select, textarea", ".bar a"):
         found = re.search(rf"^{re.escape(rule)} {{[^}}]*min-height: (\d+)px", css, re.MULTILINE)
         assert found and int(found[1]) >= 44, rule
+
+
+def test_my_data_is_shown_copied_and_asked_about_on_the_phone(phone: FlaskClient, db_session: Session) -> None:
+    serial, pin = file_case(phone, who="confidential")
+    phone.post("/p/case", data={"serial": serial, "pin": pin})
+    shown = words(phone.get("/p/my-data"))
+    assert serial in shown and "陈小妹" in shown and "13800001234" in shown
+    copy = phone.get("/p/my-data/copy")
+    assert copy.headers["Content-Disposition"] == 'attachment; filename="my-data.json"'
+    assert copy.json["cases"][0]["serial"] == serial
+    asked = phone.post("/p/my-data", data={"kind": "correct", "wish": "电话换了", "phone": "13800009999"})
+    assert (asked.status_code, asked.headers["Location"]) == (303, "/p/my-data?done=1")
+    assert "最迟" in words(phone.get("/p/my-data"))
+    again = phone.post("/p/my-data", data={"kind": "correct", "wish": "再改一次"})
+    assert again.status_code == 409 and "同类请求正在处理" in words(again)
+    assert phone.post("/p/my-data", data={"kind": "nothing", "wish": "x"}).status_code == 422
+
+
+def test_every_ground_of_a_refusal_has_plain_words() -> None:
+    assert {f"mine.ground.{one}" for one in GROUNDS} <= set(catalogue())
+
+
+def test_my_data_without_a_receipt_leads_to_the_look_up(app: Flask) -> None:
+    answer = app.test_client().get("/p/my-data")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/p/case")
