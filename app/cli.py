@@ -6,6 +6,7 @@ runs as the worker role.
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -34,7 +35,7 @@ FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 
 def register_cli(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for command in (divisions, staff, calendar, demo, clock_group, contract, worker, backup, restore):
+    for command in (divisions, staff, calendar, demo, clock_group, contract, worker, retention, backup, restore):
         app.cli.add_command(command)
 
 
@@ -379,35 +380,71 @@ def worker() -> None:
     run_worker(app)
 
 
+# Retention
+
+retention = AppGroup("retention", help="What has been kept for its years.")
+
+
+@retention.command("erase")
+@click.option("--dry-run", is_flag=True, help="Count, and change nothing.")
+@click.option("--yes", is_flag=True, help="Really destroy keys and content; there is no way back.")
+def retention_erase_command(dry_run: bool, yes: bool) -> None:
+    """Destroy key and content of the cases that are past their years; the proof that they ran stays."""
+    from app import create_app
+    from app.extensions import db
+    from app.privacy import retention as cases
+
+    if dry_run == yes:
+        raise click.UsageError("say --dry-run or --yes")
+    owner_url()
+    owner_app = create_app(settings(), role="owner")
+    with owner_app.app_context():
+        try:
+            done = cases.count_due() if dry_run else Counter(cases.erase_due())
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+    for (state, years), count in sorted(done.items()):
+        click.echo(f"  {state}, {years} years: {count}")
+    click.echo(f"{sum(done.values())} cases {'are past their years' if dry_run else 'erased'}.")
+    if not dry_run:
+        click.echo("Next: make a new back-up of the keys (docs/how-to/retention.md) and delete the older ones.")
+
+
 @click.command("backup")
 @FILE
+@click.option("--keys", type=click.Path(path_type=Path), help="Where to write the data keys; FILE.keys unless given.")
 @with_appcontext
-def backup(path: Path) -> None:
-    """Write the whole database to a new FILE."""
+def backup(path: Path, keys: Path | None) -> None:
+    """Write the database to a new FILE, and the data keys of the identities to another one."""
     from app.backup import BackupError
     from app.backup import backup as write
 
+    keys = keys or path.with_name(f"{path.name}.keys")
     try:
-        size = write(owner_url(), path)
+        size = write(owner_url(), path, keys)
     except BackupError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{path}: {size} bytes, readable by you alone.")
-    click.echo(f"Next: copy the uploaded files in {settings().files_dir} too, and keep both encrypted.")
+    click.echo(f"{path}: {size} bytes, readable by you alone. No identity opens without the keys in {keys}.")
+    click.echo(f"Next: keep the keys apart and only the newest of them; copy the files in {settings().files_dir} too.")
 
 
 @click.command("restore")
 @FILE
+@click.option("--keys", type=click.Path(path_type=Path), help="The newest back-up of the data keys.")
 @with_appcontext
-def restore(path: Path) -> None:
-    """Read a back-up FILE into an empty database."""
+def restore(path: Path, keys: Path | None) -> None:
+    """Read a back-up FILE into an empty database, and the data keys with it."""
     from app.backup import BackupError
     from app.backup import restore as read
 
     try:
-        tables = read(owner_url(), path)
+        tables = read(owner_url(), path, keys)
     except BackupError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{tables} tables restored.")
+    if keys is None:
+        click.echo("No --keys: the identities in it stay sealed.")
     click.echo(
         f"Next: put the uploaded files back into {settings().files_dir}, run `flask db upgrade`, start web and worker."
     )
