@@ -1,5 +1,7 @@
 """Typed settings, read from the environment once, with every mistake reported at the same time."""
 
+import base64
+import binascii
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -17,6 +19,7 @@ DatabaseRole = Literal["web", "worker", "owner"]
 
 MODES = ("production", "demo", "test")
 POLICY_PRESETS = ("national", "zhejiang")
+SEAL_ALGORITHMS = ("aes-256-gcm", "sm4-gcm")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_KEY_LENGTH = 32
 URL_VARIABLES: dict[DatabaseRole, str] = {
@@ -55,6 +58,9 @@ class Settings:
     worker_database_url: str | None = field(repr=False)
     owner_database_url: str | None = field(repr=False)
     secret_key: str = field(repr=False)
+    master_keys: tuple[bytes, ...] = field(repr=False)
+    master_key_file: Path | None
+    seal_algorithm: str
     host: str
     port: int
     web_workers: int
@@ -105,6 +111,13 @@ class Settings:
             worker_database_url=urls["worker"],
             owner_database_url=urls["owner"],
             secret_key=read.secret_key(required=mode == "production"),
+            master_keys=read.master_keys(),
+            # The web process of a production can not do without; a trial makes its own (app.sealing).
+            master_key_file=read.master_key_file(
+                required=mode == "production" and urls["web"] is not None,
+                default=None if mode == "production" else var_dir / "master_key",
+            ),
+            seal_algorithm=read.choice("SEAL_ALGORITHM", SEAL_ALGORITHMS[0], SEAL_ALGORITHMS),
             host=read.matching("HOST", _is_host, "is not a host name or address", "HOST=0.0.0.0") or "127.0.0.1",
             port=port,
             web_workers=read.number("WEB_WORKERS", 2, 1, 64),
@@ -146,6 +159,29 @@ class Settings:
         if read.problems:
             raise SettingsError(read.problems)
         return settings
+
+
+MASTER_KEY_LENGTH = 32
+MASTER_KEY_EXAMPLE = """MASTER_KEY="$(python3 -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())')" """.rstrip()
+
+
+def read_master_keys(text: str) -> tuple[bytes, ...]:
+    """The master keys in a text, base64 of 32 bytes each, separated by white space: the first one seals, all of them open.
+
+    Raises ValueError, whose text says what is wrong and repeats no key.
+    """
+    keys = []
+    for word in text.split():
+        try:
+            key = base64.b64decode(word, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("is not base64") from None
+        if len(key) != MASTER_KEY_LENGTH:
+            raise ValueError(f"has {len(key)} bytes, not {MASTER_KEY_LENGTH}")
+        keys.append(key)
+    if not keys:
+        raise ValueError("is empty")
+    return tuple(keys)
 
 
 _URL_USES: dict[DatabaseRole, str] = {
@@ -233,6 +269,27 @@ class _Reader:
         elif text is None and required:
             self.reject("SECRET_KEY", "is missing: it signs tokens and receipts, keep it for good", example)
         return text or secrets.token_urlsafe(48)
+
+    def master_keys(self) -> tuple[bytes, ...]:
+        text = self.given("MASTER_KEY")
+        if text is None:
+            return ()
+        try:
+            return read_master_keys(text)
+        except ValueError as error:
+            self.reject("MASTER_KEY", str(error), MASTER_KEY_EXAMPLE)
+            return ()
+
+    def master_key_file(self, *, required: bool, default: Path | None) -> Path | None:
+        text = self.given("MASTER_KEY_FILE")
+        inline = self.given("MASTER_KEY") is not None
+        if text is not None and inline:
+            fault = "is given beside MASTER_KEY; name one of the two"
+            self.reject("MASTER_KEY_FILE", fault, "MASTER_KEY_FILE=/etc/mingjian/master_key")
+        if text is None and not inline and required:
+            fault = "is missing: it opens the identities of petitioners, keep it apart from every back-up"
+            self.reject("MASTER_KEY_FILE", fault, "MASTER_KEY_FILE=/etc/mingjian/master_key")
+        return Path(text).expanduser().absolute() if text else None if inline else default
 
     def smtp_url(self) -> str | None:
         text = self.given("SMTP_URL")

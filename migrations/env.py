@@ -15,7 +15,10 @@ def run() -> None:
         connection.commit()
         context.configure(
             connection=connection, target_metadata=db.metadata, compare_type=True, transaction_per_migration=True,
-            include_name=lambda name, kind, _parents: kind != "index" or not str(name).startswith("gin_"),
+            include_schemas=True,
+            include_name=lambda name, kind, _parents: not (
+                (kind == "index" and str(name).startswith("gin_")) or (kind == "schema" and name not in (None, "sealed"))
+            ),
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -276,6 +276,24 @@ OTHER: Mapping[str, tuple[Notice, ...]] = {
         _main("信访人有新留言,请登录查看。", "new word from the petitioner; please sign in."),
         _owner("信访人有新留言,请登录查看。", "new word from the petitioner; please sign in."),
     ),
+    # Break-glass: the petitioner hears of it when it happens, without who and why; those stand on record.
+    "request_opening": (
+        _owner("有人申请查阅保密身份,请登录查看。", "somebody asks for the identity to be opened; please sign in."),
+    ),
+    "grant_opening": (
+        _petitioner(
+            "您的保密身份经两家单位批准被查阅,请登录查看。",
+            "your confidential identity was opened with the consent of two bodies; please sign in.",
+        ),
+    ),
+    "data_request": (
+        _owner("信访人提出个人信息请求,请登录办理。", "a request about personal data; please sign in and decide."),
+    ),
+    "decide_data_request": (
+        _petitioner(
+            "您的个人信息请求已有答复,请登录查看。", "your request about your data is decided; please sign in."
+        ),
+    ),
     "one_time_code": (
         Notice(
             "phone",

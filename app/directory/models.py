@@ -80,7 +80,7 @@ class StaffAccount(db.Model):
     password_hash: Mapped[str] = mapped_column(Text)
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=True)
     password_set_at: Mapped[datetime | None] = mapped_column(INSTANT)  # None: as imported
-    totp_secret: Mapped[str | None] = mapped_column(Text)  # sealed for this account (app.sealing)
+    totp_secret: Mapped[str | None] = mapped_column(Text)  # sealed for this account (app.signin.sealed)
     totp_confirmed_at: Mapped[datetime | None] = mapped_column(INSTANT)
     totp_last_step: Mapped[int | None] = mapped_column(Integer)  # a code is good once
     left_on: Mapped[date | None] = mapped_column(Date)

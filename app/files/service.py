@@ -5,7 +5,7 @@ import binascii
 import errno
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, BinaryIO
@@ -250,6 +250,12 @@ def list_for(petition_id: UUID) -> list[dict[str, Any]]:
         .limit(ATTEMPTS_PER_CASE)
     )
     return [_view(row) for row in rows]
+
+
+def destroy(ids: Iterable[UUID]) -> None:
+    """Delete the content of these files from the storage, for good. The rows are the caller's. May be repeated."""
+    for file_id in ids:
+        storage().forget(file_id)
 
 
 def scan_quarantined(limit: int = 20, *, stopping: Callable[[], bool] = _never) -> FilesReport:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from app import clock
 from app.errors import Unauthorised
 from app.extensions import db
-from app.sealing import Unreadable, seal, unseal
+from app.signin.sealed import Unreadable, seal, unseal
 
 log = logging.getLogger(__name__)
 

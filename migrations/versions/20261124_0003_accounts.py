@@ -6,7 +6,7 @@ from pathlib import Path
 from alembic import op
 from sqlalchemy import text
 
-from app.sealing import seal, unseal
+from app.signin.sealed import seal, unseal
 
 revision = "0003"
 down_revision = "0002"

@@ -47,7 +47,7 @@ class Cases:
                 "id": uuid4(), "serial": f"MJ-{uuid4().hex[:16].upper()}", "pin_mac": "-", "version": 1,
                 "filed_at": now, "filed_on": clock.today(), "last_visible_at": now, "division_code": VILLAGE,
                 "title": "村里的账目", "body": "请查一查。", "category": "finance", "channel": "web",
-                "item_type": "appeal", "priority": "P2", "simple": False, "anonymous": False, "people_count": 1,
+                "item_type": "appeal", "priority": "P2", "simple": False, "way": "named", "people_count": 1,
                 "state": "filed", "level": 4, "round": 1, "designated": False, "supervised": False,
                 "owner_org_id": transitions.body_in_charge(VILLAGE, 4),
             }  # fmt: skip

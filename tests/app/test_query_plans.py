@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from app.extensions import db
 from app.supervision.schemas import DESK_LISTS
 
-LARGE = {"petitions", "petition_events", "deadlines", "petitioners", "case_messages", "ratings"}
+LARGE = {"petitions", "petition_events", "deadlines", "identities", "data_keys", "case_messages", "ratings"}
 ROWS = 20_000
 
 FILL = """
@@ -35,7 +35,8 @@ DEADLINES = """
       FROM petitions p, deadlines d WHERE p.serial LIKE 'MJ-T%' AND d.id = (SELECT id FROM deadlines LIMIT 1)
 """
 PEOPLE = """
-    INSERT INTO petitioners (id, petition_id, part, name) SELECT gen_random_uuid(), id, 'petitioner', '某' FROM petitions
+    WITH k AS (INSERT INTO sealed.data_keys SELECT id, 'k', 'aes-256-gcm', '', '' FROM petitions ON CONFLICT DO NOTHING)
+    INSERT INTO sealed.identities SELECT id, 'named', 'aes-256-gcm', '', '' FROM petitions ON CONFLICT DO NOTHING
 """
 RATINGS = """
     INSERT INTO ratings (id, petition_id, round, at, office_grade, body_grade)

@@ -1,120 +1,139 @@
-"""Secrets are sealed: unreadable in the database, and good for one purpose and one owner only."""
+"""Envelope encryption: what opens, and everything that must not."""
 
 import base64
-import time
-from pathlib import Path
-from uuid import uuid4
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-import pyotp
 import pytest
-from flask_migrate import downgrade, upgrade
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from app.extensions import db
-from app.sealing import ALGORITHM, Unreadable, seal, unseal
-from tests.app.signing_in import account_id, enrolled, run, slug, staff_sign_in
-from tests.conftest import SECRET, settings_for
+from app.config import Settings, SettingsError
+from app.sealing import Box, Keyring, SealError, keyring_of
 
-MIGRATIONS = str(Path(__file__).parent.parent.parent / "migrations")
+OLD, NEW = b"o" * 32, b"n" * 32
+ALGORITHMS = ("aes-256-gcm", "sm4-gcm")
+CASE, OTHER_CASE = b"case-1", b"case-2"
 
 
-def test_a_sealed_secret_opens_for_its_purpose_and_owner_only(app):
-    owner = uuid4()
-    sealed = seal("JBSWY3DPEHPK3PXP", "totp", owner)
-    assert unseal(sealed, "totp", owner) == "JBSWY3DPEHPK3PXP"
-    for purpose, other in (("totp", uuid4()), ("identity", owner)):
-        with pytest.raises(Unreadable):
-            unseal(sealed, purpose, other)
+def settings(**more):
+    return Settings.from_environment({"MINGJIAN_MODE": "test", **more})
 
 
-def test_the_same_secret_is_sealed_differently_each_time(app):
-    assert seal("secret", "totp", 1) != seal("secret", "totp", 1)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_what_was_sealed_opens_with_the_same_key_and_names_its_algorithm(algorithm):
+    ring = Keyring([OLD], algorithm)
+    key, wrapped = ring.new_data_key(CASE)
+    box = key.seal("陈小妹".encode(), CASE)
+    assert (box.algorithm, wrapped.box.algorithm) == (algorithm, algorithm)
+    assert "陈小妹".encode() not in box.ciphertext
+    assert ring.unwrap(wrapped, CASE).open(box, CASE).decode() == "陈小妹"
 
 
-def test_a_changed_byte_another_algorithm_or_nonsense_is_unreadable(app):
-    sealed = seal("secret", "totp", 1)
-    raw = bytearray(base64.urlsafe_b64decode(sealed.partition(":")[2]))
-    raw[-1] ^= 1
-    forged = f"{ALGORITHM}:{base64.urlsafe_b64encode(bytes(raw)).decode()}"
-    for text_ in (
-        forged,
-        sealed.replace(ALGORITHM, "rot13"),
-        f"{ALGORITHM}:",
-        f"{ALGORITHM}:é",
-        f"{ALGORITHM}:AAA",
-        "",
-    ):
-        with pytest.raises(Unreadable):
-            unseal(text_, "totp", 1)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_two_boxes_of_the_same_text_differ(algorithm):
+    key, _ = Keyring([OLD], algorithm).new_data_key(CASE)
+    assert key.seal(b"same", CASE) != key.seal(b"same", CASE)
 
 
-def test_another_secret_key_opens_nothing(app, database, monkeypatch):
-    sealed = seal("secret", "totp", 1)
-    monkeypatch.setitem(app.config, "SETTINGS", settings_for({**database, "SECRET_KEY": "another" * 8}))
-    with pytest.raises(Unreadable):
-        unseal(sealed, "totp", 1)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_box_or_a_key_of_another_case_does_not_open(algorithm):
+    ring = Keyring([OLD], algorithm)
+    key, wrapped = ring.new_data_key(CASE)
+    box = key.seal(b"content", CASE)
+    with pytest.raises(SealError):
+        key.open(box, OTHER_CASE)
+    with pytest.raises(SealError):
+        ring.unwrap(wrapped, OTHER_CASE)
 
 
-def test_the_owner_of_the_tables_reads_no_secret_of_a_second_factor(client, db_session):
-    _, totp = enrolled(client, "fenghua.head")
-    stored = run(db_session, "SELECT totp_secret FROM staff_accounts WHERE username = 'fenghua.head'")[0][0]
-    row = str(run(db_session, "SELECT staff_accounts::text FROM staff_accounts WHERE username = 'fenghua.head'"))
-    assert stored.startswith(f"{ALGORITHM}:")
-    assert totp.secret not in row
-    assert base64.b32decode(totp.secret) not in base64.urlsafe_b64decode(stored.partition(":")[2])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_no_changed_byte_and_no_shortened_box_opens(algorithm):
+    key, _ = Keyring([OLD], algorithm).new_data_key(CASE)
+    box = key.seal(b"content", CASE)
+    for at in range(len(box.ciphertext)):
+        changed = bytearray(box.ciphertext)
+        changed[at] ^= 1
+        with pytest.raises(SealError):
+            key.open(replace(box, ciphertext=bytes(changed)), CASE)
+    for wrong in (Box(box.algorithm, box.nonce, b""), replace(box, nonce=b""), replace(box, algorithm="rot13")):
+        with pytest.raises(SealError):
+            key.open(wrong, CASE)
 
 
-def test_a_secret_in_clear_can_not_be_stored(db_session):
-    with pytest.raises(IntegrityError, match="totp_sealed"):
-        db_session.execute(text("UPDATE staff_accounts SET totp_secret = 'JBSWY3DPEHPK3PXP'"))
+def test_a_box_does_not_open_under_the_name_of_another_algorithm():
+    key, wrapped = Keyring([OLD], "sm4-gcm").new_data_key(CASE)
+    with pytest.raises(SealError):
+        key.open(replace(key.seal(b"content", CASE), algorithm="aes-256-gcm"), CASE)
+    with pytest.raises(SealError):
+        Keyring([OLD], "sm4-gcm").unwrap(replace(wrapped, box=replace(wrapped.box, algorithm="aes-256-gcm")), CASE)
 
 
-def test_a_second_factor_moved_to_another_account_opens_nothing(client, db_session):
-    _, totp = enrolled(client, "fenghua.head")
-    run(
-        db_session,
-        """
-        UPDATE staff_accounts a SET totp_secret = b.totp_secret, totp_confirmed_at = b.totp_confirmed_at
-          FROM staff_accounts b WHERE a.username = 'wuxing.head' AND b.username = 'fenghua.head'
-        """,
+def test_a_changed_master_key_still_opens_what_the_old_one_sealed_and_seals_with_the_new_one():
+    key, wrapped = Keyring([OLD], "aes-256-gcm").new_data_key(CASE)
+    box = key.seal(b"content", CASE)
+    both = Keyring([NEW, OLD], "sm4-gcm")
+    again = both.unwrap(wrapped, CASE)
+    assert again.open(box, CASE) == b"content"
+    moved = both.wrap(again, CASE)
+    assert moved.key_id == both.current_id != wrapped.key_id
+    assert Keyring([NEW], "aes-256-gcm").unwrap(moved, CASE).open(box, CASE) == b"content"
+    with pytest.raises(SealError, match="not on the keyring"):
+        Keyring([NEW], "aes-256-gcm").unwrap(wrapped, CASE)
+
+
+def test_keys_stand_in_no_representation():
+    key, _ = Keyring([OLD], "aes-256-gcm").new_data_key(CASE)
+    assert repr(key.secret) not in repr(key)
+    encoded = base64.b64encode(OLD).decode()
+    shown = repr(settings(MASTER_KEY=encoded))
+    assert encoded not in shown
+    assert repr(OLD) not in shown
+
+
+def test_sm4_in_gcm_gives_the_published_vector():
+    """RFC 8998, appendix A.1: the cipher of the library is the one of the standard."""
+    key = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
+    work = Cipher(algorithms.SM4(key), modes.GCM(bytes.fromhex("00001234567800000000ABCD"))).encryptor()
+    work.authenticate_additional_data(bytes.fromhex("FEEDFACEDEADBEEFFEEDFACEDEADBEEFABADDAD2"))
+    plain = "AA" * 8 + "BB" * 8 + "CC" * 8 + "DD" * 8 + "EE" * 8 + "FF" * 8 + "EE" * 8 + "AA" * 8
+    made = work.update(bytes.fromhex(plain)) + work.finalize()
+    assert made.hex().upper() == (
+        "17F399F08C67D5EE19D0DC9969C4BB7D5FD46FD3756489069157B282BB200735"
+        "D82710CA5C22F0CCFA7CBF93D496AC15A56834CBCF98C397B4024A2691233B8D"
     )
-    answer = staff_sign_in(client, "wuxing.head", totp=totp.at(int(time.time())))
-    assert (answer.status_code, slug(answer)) == (401, "wrong-credentials")
+    assert work.tag.hex().upper() == "83DE3541E4C2B58177E065A9BF7B62EC"
 
 
-def test_with_another_secret_key_a_second_factor_is_refused_and_the_log_says_why(
-    client, app, database, caplog, monkeypatch
-):
-    _, totp = enrolled(client, "fenghua.head")
-    monkeypatch.setitem(app.config, "SETTINGS", settings_for({**database, "SECRET_KEY": "another" * 8}))
-    answer = staff_sign_in(client, "fenghua.head", totp=totp.at(int(time.time())))
-    assert (answer.status_code, slug(answer)) == (401, "wrong-credentials")
-    assert "has to be reset" in caplog.text
-    assert totp.secret not in caplog.text
+def test_a_trial_makes_its_master_key_once_and_keeps_it_to_itself(tmp_path):
+    trial = settings(VAR_DIR=str(tmp_path / "var"))
+    with ThreadPoolExecutor(8) as pool:
+        ids = {ring.current_id for ring in pool.map(lambda _: keyring_of(trial), range(8))}
+    assert len(ids) == 1
+    path = tmp_path / "var" / "master_key"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [one.name for one in path.parent.iterdir()] == ["master_key"]
+    assert keyring_of(trial).current_id in ids
 
 
-def test_the_migration_seals_secrets_that_are_there_and_opens_them_again(
-    app, client, db_session, database, monkeypatch, caplog
-):
-    account = account_id(db_session, "fenghua.head")
-    monkeypatch.setitem(app.config, "SQLALCHEMY_DATABASE_URI", database["OWNER_DATABASE_URL"])
-    db.session.remove()
-    db.engine.dispose()
-    monkeypatch.setenv("SECRET_KEY", SECRET)
-    downgrade(directory=MIGRATIONS, revision="0001")
-    secret = pyotp.random_base32()
-    sealed = "UPDATE staff_accounts SET totp_secret = :s, totp_confirmed_at = now() WHERE id = :id"
-    run(db_session, sealed, s=secret, id=account)
-    monkeypatch.delenv("SECRET_KEY")
-    with pytest.raises(SystemExit):
-        upgrade(directory=MIGRATIONS)
-    assert "Set SECRET_KEY" in caplog.text
-    monkeypatch.setenv("SECRET_KEY", SECRET)
-    upgrade(directory=MIGRATIONS)
-    stored = run(db_session, "SELECT totp_secret FROM staff_accounts WHERE id = :id", id=account)[0][0]
-    assert unseal(stored, "totp", account) == secret
-    assert staff_sign_in(client, "fenghua.head", totp=pyotp.TOTP(secret).now()).status_code == 200
-    db.session.remove()
-    downgrade(directory=MIGRATIONS, revision="0001")
-    assert run(db_session, "SELECT totp_secret FROM staff_accounts WHERE id = :id", id=account)[0][0] == secret
+def test_a_production_never_makes_a_master_key(tmp_path):
+    missing = tmp_path / "master_key"
+    environ = {
+        "DATABASE_URL": "postgresql://mj_web:x@db/mingjian",
+        "SECRET_KEY": "s" * 40,
+        "MASTER_KEY_FILE": str(missing),
+    }
+    with pytest.raises(SettingsError, match="MASTER_KEY_FILE can not be read"):
+        keyring_of(Settings.from_environment(environ))
+    assert not missing.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"), [("", "is empty"), ("c2hvcnQ=", "has 5 bytes, not 32"), ("not base64!", "is not base64")]
+)
+def test_a_useless_master_key_is_refused_without_repeating_it(tmp_path, content, fault):
+    path = tmp_path / "key"
+    path.write_text(content)
+    with pytest.raises(SettingsError, match=fault) as caught:
+        keyring_of(settings(MASTER_KEY_FILE=str(path)))
+    assert not content or content not in str(caught.value)
