@@ -74,23 +74,25 @@ class _StopAsked(Exception):
 
 def standard_plan(settings: Settings, urls: Urls, environ: Mapping[str, str]) -> Plan:
     """The product: migrate, load the demonstration province in demonstration mode, then web and worker."""
-    without_urls = {name: value for name, value in environ.items() if name not in URL_VARIABLES.values()}
-    base = without_urls | {"MINGJIAN_MODE": settings.mode, "SECRET_KEY": settings.secret_key}
+    keys = {name: environ[name] for name in ("MASTER_KEY", "MASTER_KEY_FILE") if name in environ}
+    common = {name: value for name, value in environ.items() if name not in {*URL_VARIABLES.values(), *keys}}
+    base = common | {"MINGJIAN_MODE": settings.mode, "SECRET_KEY": settings.secret_key}
     of_web, of_worker, of_owner = {"DATABASE_URL": urls.web}, {"WORKER_DATABASE_URL": urls.worker}, {}
     if urls.owner:
         of_owner = {"OWNER_DATABASE_URL": urls.owner}
+    # The worker delivers without knowing to whom, so it gets no master key.
     flask = [sys.executable, "-m", "flask", "--app", "app"]
     gunicorn = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--no-control-socket"]
     gunicorn += ["--workers", str(settings.web_workers), "--threads", str(settings.web_threads)]
     gunicorn += ["--bind", f"{_bracketed(settings.host)}:{settings.port}", "--log-level", settings.log_level.lower()]
     demo = settings.mode == "demo"
-    migrate = Command("migrations", [*flask, "db", "upgrade"], base | of_owner)
+    migrate = Command("migrations", [*flask, "db", "upgrade"], base | of_owner | keys)
     load = Command("demonstration province", [*flask, "demo", "load"], base | of_owner | of_web | of_worker)
     accounts = Command("demonstration accounts", [*flask, "demo", "accounts"], base | of_owner | of_web | of_worker)
     return Plan(
         preparations=((migrate,) if of_owner else ()) + ((load,) if demo else ()),
         children=(
-            Command("web", [*gunicorn, "app:serve()"], base | of_web),
+            Command("web", [*gunicorn, "app:serve()"], base | of_web | keys),
             Command("worker", [*flask, "worker"], base | of_worker),
         ),
         announcements=(accounts,) if demo else (),

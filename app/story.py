@@ -1,4 +1,5 @@
-"""The demonstration as a story, told over HTTP to a running server: four cases from filing to their end.
+"""The demonstration as a story, told over HTTP to a running server: four cases from filing to their end, and one that
+shows who does not see who filed.
 
 Nothing here looks into the database: whoever reads along sees what the interface can do and nothing else.
 """
@@ -20,14 +21,14 @@ LAW = "《信访工作条例》第三十二条"
 
 
 def play(base_url: str, forward: Forward, say: Say) -> None:
-    """Play all four stories against the server at `base_url`, which must be a demonstration with a running worker.
+    """Play all five stories against the server at `base_url`, which must be a demonstration with a running worker.
 
     `forward` moves the product's clock; `say` gets every step as a line, Chinese with English beside it. Raises
     StoryFailed at the first step that comes out differently.
     """
     with Teller(base_url, forward, say) as teller:
         teller.tell("intro")
-        for story in (_wuxing, _fenghua, _climb, _silent):
+        for story in (_wuxing, _fenghua, _climb, _silent, _confidence):
             story(teller)
         teller.tell("end")
 
@@ -175,6 +176,38 @@ def _silent(teller: Teller) -> None:
     case.wait_for("escalated")
     case.require(colour="red", supervised=True, level=3)
     _require_order(case, "fenghua.office", level=3)
+
+
+def _confidence(teller: Teller) -> None:
+    teller.tell("confidence")
+    teller.tell("confidence.file")
+    case = teller.file(
+        teller.villages(SHANGTIAN)[2],
+        "土地承包合同上的签名不是本人所签",
+        "承包合同上的签名是别人代签的,请查一查是谁签的。",
+        category="land", way="confidential", name="周某", phone="13800000016",
+    )  # fmt: skip
+    case.look("shangtian.office")
+    case.require(way="confidential", identity="sealed", people=[])
+    teller.tell("confidence.ask")
+    township, county = teller.staff("shangtian.discipline"), teller.staff("fenghua.office")
+    reason = {"reason": "须当面核对承包合同上的签名笔迹,已无其他办法。"}
+    asked = teller.send("POST", f"{case.path}/identity-openings", reason, token=township)
+    opening = f"/identity-openings/{asked['id']}/actions"
+    teller.send("POST", f"{opening}/open", token=township, refused=403)
+    teller.send("POST", f"{opening}/grant", token=township, refused=403)
+    teller.send("POST", f"{opening}/grant", token=teller.staff("admin"), refused=404)
+    teller.tell("confidence.grant")
+    teller.send("POST", f"{opening}/grant", token=county)
+    people = teller.send("POST", f"{opening}/open", token=township)["people"]
+    teller.require([one["name"] for one in people] == ["周某"], "the petitioner, after two bodies agreed")
+    case.look("shangtian.discipline")
+    case.require(people=[])
+    teller.tell("confidence.record")
+    own = teller.send("GET", "/my-data", token=teller.holder(case.receipt["serial"], case.receipt["pin"]))
+    teller.require(len(own["cases"][0]["openings"]) == 1, "the opening under the petitioner's own data")
+    reads = teller.send("GET", f"{case.path}/reads", token=teller.staff("auditor"))["items"]
+    teller.require("identity" in {one["what"] for one in reads}, "the look on record, for the auditor")
 
 
 def _answer(case: Case, handler: str) -> None:

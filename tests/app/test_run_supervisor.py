@@ -352,7 +352,7 @@ def test_unusable_settings_are_all_named_and_nothing_starts(start):
 
 
 def test_half_a_set_of_addresses_is_refused(start):
-    run = start({"DATABASE_URL": "postgresql://mj_web@db/mingjian", "SECRET_KEY": "k" * 32})
+    run = start({"DATABASE_URL": "postgresql://mj_web@db/mingjian", "SECRET_KEY": "k" * 32, "MASTER_KEY_FILE": "/k"})
     assert run.finish() == 2
     assert "WORKER_DATABASE_URL is missing" in run.output
 
@@ -362,7 +362,8 @@ def plan_for():
     urls = Urls(owner="postgresql://mj_owner@/m", web="postgresql://mj_web@/m", worker="postgresql://mj_worker@/m")
 
     def make(mode: str, **changes: str):
-        given = {"MINGJIAN_MODE": mode, "SECRET_KEY": "k" * 40, "DATABASE_URL": urls.web} | changes
+        keys = {"SECRET_KEY": "k" * 40, "MASTER_KEY_FILE": "/etc/mingjian/master_key"}
+        given = {"MINGJIAN_MODE": mode, "DATABASE_URL": urls.web} | keys | changes
         settings = Settings.from_environment(given)
         return standard_plan(settings, urls, given | {"OWNER_DATABASE_URL": urls.owner, "LANG": "C"})
 
@@ -382,6 +383,14 @@ def test_web_worker_and_migrations_get_the_address_of_their_own_role_only(plan_f
         assert command.environment["SECRET_KEY"] == "k" * 40
         assert command.environment["LANG"] == "C"
     assert "mj_web" not in repr(plan)
+
+
+def test_the_worker_is_not_given_the_master_key(plan_for):
+    plan = plan_for("demo")
+    having = {
+        command.name for command in (*plan.preparations, *plan.children) if "MASTER_KEY_FILE" in command.environment
+    }
+    assert having == {"migrations", "web"}
 
 
 def test_only_the_demonstration_mode_loads_demonstration_data(plan_for):

@@ -55,7 +55,7 @@ def test_the_story_comes_out_as_told(server, forward, db_session):
     assert said[0].startswith("演示故事开始") and said[-1].startswith("演示故事结束")
     rows = db_session.execute(text("SELECT state, dissatisfied, colour FROM petitions ORDER BY filed_at")).all()
     assert [tuple(row) for row in rows] == [
-        ("rated", 0, None), ("rated", 0, None), ("escalated", 2, "red"), ("escalated", 0, "red"),
+        ("rated", 0, None), ("rated", 0, None), ("escalated", 2, "red"), ("escalated", 0, "red"), ("filed", 0, None),
     ]  # fmt: skip
 
 
