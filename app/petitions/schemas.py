@@ -3,22 +3,13 @@
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.web import Schema, Text
-from workflows.petition import (
-    EVENT_LABELS,
-    GRADES,
-    OUTCOMES,
-    RECHECK_OUTCOMES,
-    REVIEW_OUTCOMES,
-    STATE_LABELS,
-    PetitionState,
-)
+from workflows.petition import GRADES, OUTCOMES, RECHECK_OUTCOMES, REVIEW_OUTCOMES, PetitionState
 
 CATEGORIES = ("land", "works", "assets", "labour_pay", "procurement", "relief", "seals", "funds", "conduct", "other")
 STATES = [state.value for state in PetitionState]
 SUSPENSION_REASONS = ("awaiting_court", "awaiting_appraisal", "awaiting_funds", "season", "force_majeure")
 REJECT_REASONS = ("final_same_facts", "litigation", "not_petition_matter", "unfounded_without_clues")
 ROUTES = ("litigation", "arbitration", "administrative_review", "police", "information_disclosure")
-MONEY = fields.Integer(strict=True, validate=validate.Range(1, 10**15), metadata={"description": "fen 分"})
 
 
 def _code() -> fields.String:
@@ -329,4 +320,3 @@ ACTIONS: dict[str, type[Schema]] = {
     event: Schema.from_dict(shape, name="".join(w.title() for w in event.split("_")) + "Input")  # type: ignore[misc]
     for event, shape in _FACTS.items()
 }
-LABELS = {"states": STATE_LABELS, "events": EVENT_LABELS}

@@ -19,7 +19,7 @@ from app import auth, clock
 from app.auth import signed_in, visitor
 from app.errors import Forbidden, Unauthorised
 from app.extensions import db
-from app.petitions.receipts import new_serial, pin_mac
+from app.petitions.receipts import pin_mac, serial_for
 from app.signin.limits import LIMITS
 from app.supervision.models import ClockOffset
 
@@ -627,7 +627,7 @@ def receipt(app: Flask, db_session: Session) -> dict[str, Any]:
 
 def new_serial_in(app: Flask) -> str:
     with app.app_context():
-        return new_serial()
+        return serial_for(uuid4().hex)
 
 
 def receipt_sign_in(client: FlaskClient, serial: str, pin: str) -> Any:
