@@ -53,7 +53,10 @@ INTAKE_ROLES = frozenset(
         Role.UPPER_DISCIPLINE, Role.VILLAGE_SUPERVISOR, Role.GRID_WORKER, Role.WOMENS_FEDERATION,
     }
 )  # fmt: skip
-MONEY_ROLES = INTAKE_ROLES | {Role.DEPARTMENT_HANDLER, Role.DISPATCHED_GROUP}
+# Who may record money and meetings: whoever can handle a case, but nobody who only writes one down.
+RECORDING_ROLES = (INTAKE_ROLES - {Role.GRID_WORKER, Role.WOMENS_FEDERATION}) | {
+    Role.DEPARTMENT_HANDLER, Role.DISPATCHED_GROUP,
+}  # fmt: skip
 
 
 @petitions.post("/petitions")
@@ -155,7 +158,7 @@ def confirm_record(petition_id: UUID) -> Any:
 def record_money(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Record money claimed, recovered or paid out; answers the totals in fen."""
     with signed_in("staff") as who:
-        _require(who.actor.role, MONEY_ROLES)
+        _require(who.actor.role, RECORDING_ROLES)
         return idempotency.once(draft, lambda: service.record_money(petition_id, who, draft))
 
 
@@ -166,7 +169,7 @@ def record_money(draft: dict[str, Any], petition_id: UUID) -> Any:
 def record_meeting(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Record a joint meeting with its minutes."""
     with signed_in("staff") as who:
-        _require(who.actor.role, MONEY_ROLES)
+        _require(who.actor.role, RECORDING_ROLES)
         return idempotency.once(draft, lambda: service.record_meeting(petition_id, who, draft) or {"done": True})
 
 

@@ -144,6 +144,12 @@ class MoneyView(Schema):
     paid_out_fen = fields.Integer()
 
 
+class MeetingView(Schema):
+    held_at = Instant()
+    bodies = fields.List(fields.String(), metadata={"description": "names of the bodies that took part"})
+    minutes = fields.String()
+
+
 class PetitionView(Schema):
     id = fields.UUID()
     serial = fields.String()
@@ -178,6 +184,9 @@ class PetitionView(Schema):
     allowed_actions = fields.List(fields.Nested(ActionView))
     timeline = fields.List(fields.Nested(EventView))
     messages = fields.List(fields.Nested(MessageView))
+    meetings = fields.List(
+        fields.Nested(MeetingView), metadata={"description": "joint meetings; empty for a petitioner"}
+    )
     attachments = fields.List(fields.Nested(AttachmentView))
     promises = fields.List(fields.Nested(PromiseView))
     people = fields.List(fields.Nested(PersonView))

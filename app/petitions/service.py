@@ -1,6 +1,6 @@
 """Filing, reading and acting on petitions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -40,7 +40,7 @@ _NEW_PETITION = insert(Petition.__table__).inline()
 _NEW_PEOPLE = insert(Petitioner.__table__).inline()
 _NEW_MESSAGE = insert(CaseMessage.__table__).inline()
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
-_OFFICE_FACTS = {"co_org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
+_OFFICE_FACTS = {"co_org_ids", "org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
 
 
 def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[str, Any]:
@@ -246,6 +246,7 @@ def record_meeting(petition_id: UUID, who: Identity, meeting: Mapping[str, Any])
     petition = transitions.lock(petition_id)
     if meeting["held_at"] > clock.now():
         raise Invalid({"held_at": ["in the future"]})
+    _require_bodies(meeting["org_ids"], "org_ids")
     db.session.add(Meeting(id=uuid4(), petition_id=petition_id, recorded_by=who.actor.person_id, **meeting))
     note(petition, "hold_meeting", who, {"org_ids": meeting["org_ids"]})
     db.session.flush()
@@ -323,9 +324,13 @@ def _check(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
         facts.get("co_org_ids", ())
     )
     if wanted:
-        known = set(db.session.scalars(select(Organisation.id).where(Organisation.id.in_(wanted), Organisation.active)))
-        if wanted - known:
-            raise Invalid({"main_org_id": ["no such body"]})
+        _require_bodies(wanted, "main_org_id")
+
+
+def _require_bodies(wanted: Iterable[UUID], field: str) -> None:
+    known = set(db.session.scalars(select(Organisation.id).where(Organisation.id.in_(wanted), Organisation.active)))
+    if set(wanted) - known:
+        raise Invalid({field: ["no such body"]})
 
 
 def _page(rows: Any, limit: int) -> dict[str, Any]:
@@ -344,6 +349,10 @@ _FOLDER = text(
              WHERE a.petition_id = :id AND a.status <> 'uploading') AS attachments,
            (SELECT json_object_agg(kind, amount) FROM (SELECT kind, sum(amount_fen) AS amount FROM money_entries
              WHERE petition_id = :id GROUP BY kind) sums) AS money,
+           (SELECT json_agg(json_build_object('held_at', m.held_at, 'minutes', m.minutes, 'bodies',
+                     (SELECT json_agg(o.name ORDER BY o.level, o.name) FROM organisations o WHERE o.id = ANY(m.org_ids)))
+                   ORDER BY m.held_at)
+              FROM meetings m WHERE m.petition_id = :id) AS meetings,
            (SELECT json_agg(p) FROM petitioners p WHERE p.petition_id = :id) AS people,
            (SELECT path FROM divisions WHERE code = :place) AS place,
            (SELECT json_object_agg(id, name) FROM organisations WHERE id = ANY(:bodies)) AS bodies
@@ -371,6 +380,7 @@ def _view(petition: Petition, who: Identity) -> dict[str, Any]:
         "allowed_actions": transitions.actions_for(petition, who.actor),
         "timeline": [_event(row, name_of, outsider) for row in rows],
         "messages": [_message(one) for one in folder.messages or []],
+        "meetings": folder.meetings or [],
         "attachments": folder.attachments or [],
         "people": folder.people or [],
         "promises": [_stored_promise(one) for one in folder.deadlines or []],
