@@ -15,6 +15,7 @@ from app.petitions import export, service
 from app.petitions.limits import allow_filing
 from app.petitions.schemas import (
     ACTIONS,
+    DisputeDraft,
     IntakeDraft,
     MeetingDraft,
     MessageDraft,
@@ -149,6 +150,18 @@ def confirm_record(petition_id: UUID) -> Any:
     """The petitioner confirms what somebody else wrote down."""
     with signed_in("villager", "receipt") as who:
         return service.confirm(petition_id, who)
+
+
+@petitions.post("/petitions/<uuid:petition_id>/disputes")
+@petitions.arguments(DisputeDraft)
+@petitions.response(201, Schema)
+@petitions.doc(parameters=[KEY_HEADER])
+def dispute_record(draft: dict[str, Any], petition_id: UUID) -> Any:
+    """The petitioner says that the record is not what they said; it stays unconfirmed."""
+    with signed_in("petitioner") as who:
+        return idempotency.once(
+            draft, lambda: service.dispute_record(petition_id, who, draft["body"]) or {"done": True}
+        )
 
 
 @petitions.post("/petitions/<uuid:petition_id>/money")

@@ -11,7 +11,7 @@ from app.auth import Identity
 from app.directory.codes import fault_of
 from app.directory.models import Division, Organisation
 from app.directory.service import accused_bodies
-from app.errors import Forbidden, Invalid, Problem, Unknown
+from app.errors import Conflict, Forbidden, Invalid, Problem, Unknown
 from app.extensions import db
 from app.petitions import receipts
 from app.petitions.models import (
@@ -84,7 +84,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         filed_by_id=who.actor.person_id if who.kind == "staff" else None,
         confirmed_at=None if who.kind == "staff" and draft.get("channel") in ("phone", "visit", "helper") else now,
         channel=draft.get("channel", "web"),
-        priority=draft.get("priority", "P2"),
+        priority="P0" if draft.get("in_danger") else draft.get("priority", "P2"),
         simple=draft.get("simple", False),
         level=level,
         owner_org_id=office,
@@ -102,7 +102,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
             "simple": petition.simple,
             "anonymous": petition.anonymous,
             "unreachable": petition.anonymous
-            or not (draft.get("name") and (draft.get("phone") or draft.get("address"))),
+            or not (draft["name"] and any(draft[name] for name in ("phone", "address", "guardian_phone"))),
             "channel": petition.channel,
         },  # fmt: skip
         write_first=lambda: _insert(petition),
@@ -170,14 +170,17 @@ def act(
 ) -> dict[str, Any]:
     """Do `event` to the case and return it as it is now.
 
-    Raises Unknown (404), WrongState (409), NotAllowed (403), MissingFact (422), Problem 412 when `version` is old.
+    Raises Unknown (404), WrongState (409), NotAllowed (403), MissingFact or Invalid (422), Problem 412 when `version`
+    is old.
     """
     petition = transitions.lock(petition_id, version)
     given = {name: value for name, value in facts.items() if value is not None}
     _check(petition, event, given)
     transitions.move(petition, event, who.actor, **given)
-    if event == "register" and "simple" in given:
-        petition.simple = given["simple"]
+    if event == "register":
+        # The first limits that differ by these two start with the dispatch, so nothing that runs already is moved.
+        petition.simple = given.get("simple", petition.simple)
+        petition.priority = given.get("priority", petition.priority)
     if event in ("rate", "change_rating"):
         db.session.add(
             Rating(
@@ -196,6 +199,18 @@ def confirm(petition_id: UUID, who: Identity) -> dict[str, Any]:
         petition.confirmed_at = clock.now()
         note(petition, "confirm_record", who, {})
     return _view(petition, who)
+
+
+def dispute_record(petition_id: UUID, who: Identity, said: str) -> None:
+    """The petitioner says that the record is not what they said, and what they did say: a message that staff see. The
+    record stays as it was written and unconfirmed. Raises Conflict `already-confirmed`.
+    """
+    petition = transitions.lock(petition_id)
+    if petition.confirmed_at is not None:
+        raise Conflict("already-confirmed")
+    add_message(petition_id, who, said)
+    note(petition, "dispute_record", who, {})
+    db.session.flush()
 
 
 def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool = False) -> dict[str, Any]:
@@ -268,7 +283,8 @@ def note(petition: Petition, event: str, who: Identity, facts: Mapping[str, Any]
     row = timeline.append(
         petition.id, petition.version, event, who.actor, from_state=petition.state, to_state=petition.state, facts=facts
     )
-    if row.public or event == "message_from_staff":
+    if (row.public and who.actor.kind != "petitioner") or event == "message_from_staff":
+        # What petitioners do themselves does not break the silence of an office.
         petition.last_visible_at = row.at
 
 
@@ -305,12 +321,17 @@ def _people(petition_id: UUID, draft: Mapping[str, Any]) -> list[dict[str, Any]]
     people = [{"part": "petitioner", "name": draft["name"], "phone": draft["phone"], "address": draft["address"]}]
     people += [{"part": "representative", "address": None, **one} for one in draft["representatives"]]
     if draft.get("guardian"):
-        people.append({"part": "guardian", "name": draft["guardian"], "phone": None, "address": None})
+        people.append(
+            {"part": "guardian", "name": draft["guardian"], "phone": draft["guardian_phone"], "address": None}
+        )
     return [{"id": uuid4(), "petition_id": petition_id, **one} for one in people if one["name"] or one["phone"]]
 
 
 def _check(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
-    """What the chart can not know: that the ids in the facts name something, and that a merge makes no circle."""
+    """What the chart can not know: that the ids in the facts name something, that a merge makes no circle, and that a
+    priority is corrected with a reason."""
+    if event == "register" and facts.get("priority", petition.priority) != petition.priority and "reason" not in facts:
+        raise Invalid({"reason": ["required when the priority is corrected"]})
     if event == "merge":
         parent = db.session.get(Petition, facts["parent_id"])
         if (
