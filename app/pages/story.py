@@ -44,6 +44,8 @@ def readable(view: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "case": view,
         "holder": _holder(view),
+        "record": known("record.how", view["channel"]) if view["confirmed_at"] is None else None,
+        "disputed": any(one["event"] == "dispute_record" for one in timeline),
         "takes_files": view["state"] not in TABLE.finals,
         "actions": actions,
         "running": promises(
@@ -58,6 +60,8 @@ def readable(view: Mapping[str, Any]) -> dict[str, Any]:
                 "words": known("event", one["event"]) or pick((one["label"], one["label_en"])),
                 # Only the latest target is known by name where the case view gives none for the event itself.
                 "to": one.get("to_body") or (view["main_body"] if n == last_routing else None),
+                # Why the urgency was corrected; other reasons stand with the answer or the pause that they explain.
+                "reason": one["facts"].get("reason") if one["event"] == "register" else None,
             }
             for n, one in enumerate(timeline)
         ],
