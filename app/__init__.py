@@ -96,6 +96,7 @@ def _register_routes(app: Flask) -> None:
     from app.files.routes import files
     from app.messages.routes import messages
     from app.operations import operations
+    from app.pages.dossier import dossier
     from app.pages.routes import pages
     from app.petitions.routes import petitions
     from app.signin.routes import signin
@@ -104,7 +105,7 @@ def _register_routes(app: Flask) -> None:
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
-    for blueprint in (signin, petitions, supervision, directory, files, messages):
+    for blueprint in (signin, petitions, dossier, supervision, directory, files, messages):
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
     app.register_blueprint(operations)

@@ -614,7 +614,7 @@ def test_every_text_is_there_in_both_languages() -> None:
 
 def test_every_text_that_a_template_or_route_asks_for_exists() -> None:
     for source in [*TEMPLATES, *HERE.glob("*.py")]:
-        for key in re.findall(r"\bt\('([a-z_.0-9]+)'[,)]|\bt\(\"([a-z_.0-9]+)\"[,)]", source.read_text()):
+        for key in re.findall(r"\b(?:t|both|row)\('([a-z_.0-9]+)'[,)]|\bt\(\"([a-z_.0-9]+)\"[,)]", source.read_text()):
             assert "".join(key) in catalogue(), (source.name, key)
 
 
