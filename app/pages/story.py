@@ -14,6 +14,9 @@ _ANSWERS = (
     "record_external_end", "mediate",
 )  # fmt: skip
 _ANSWER_PARTS = ("findings", "legal_basis", "opinion", "agreement", "reason", "note")
+_SPANS = {
+    "approve_extension": "case.extended", "approve_suspension": "case.paused", "hold_hearing": "case.heard",
+}  # fmt: skip
 _PAUSES = ("approve_extension", "approve_suspension", "resume", "resume_expired", "hold_hearing")
 # Here the body in charge has the case, and no longer (or not yet) the one that handles or handled it.
 _IN_CHARGE = frozenset(
@@ -48,6 +51,7 @@ def readable(view: Mapping[str, Any]) -> dict[str, Any]:
         "disputed": any(one["event"] == "dispute_record" for one in timeline),
         "takes_files": view["state"] not in TABLE.finals,
         "actions": actions,
+        "offers": actions - {"withdraw"},
         "running": promises(
             [one for one in view["promises"] if one["policy"] not in _USES or _USES[one["policy"]] & actions]
         ),
@@ -107,7 +111,7 @@ def _pause(one: Mapping[str, Any]) -> dict[str, Any]:
         "at": one["at"],
         "event": one["event"],
         "days": facts.get("days"),
-        "words": "case.extended" if one["event"] == "approve_extension" else "case.paused",
+        "words": _SPANS.get(one["event"]),
         "reason": "\n".join(reason for reason in reasons if reason),
     }
 
