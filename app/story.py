@@ -116,7 +116,9 @@ def _fenghua(teller: Teller) -> None:
     case.look("shangtian.discipline")
     events = [event["event"] for event in case.view["timeline"]]
     teller.require("hold_meeting" in events, "the meeting on the timeline")
-    teller.require([one["minutes"] for one in case.view["meetings"]] == [minutes], "the minutes in the view of the staff")
+    teller.require(
+        [one["minutes"] for one in case.view["meetings"]] == [minutes], "the minutes in the view of the staff"
+    )
     teller.require(case.look()["meetings"] == [], "no minutes in the view of the petitioner")
     teller.tell("fenghua.recover")
     teller.forward(timedelta(days=12))

@@ -23,8 +23,8 @@ _HANDLING = ("sign", "start", "submit_reply", "hand_over")
 def external_dossier(petition_id: UUID, who: Identity) -> dict[str, Any]:
     """Everything about a case that lies with the external authority, for a provincial desk to print.
 
-    Holds `case` (the view of app.petitions.service), `accused`, `rounds`, `opinions`, `passed` (deadlines that were
-    missed), `external` and `printed_at`. The reading itself is noted on the timeline, out of the petitioner's sight.
+    Holds `case` (the view of app.petitions.service), `timeline` (its events, each with the kind of its actor),
+    `accused`, `rounds`, `opinions`, `passed` (deadlines that were missed), `external` and `printed_at`. The reading itself is noted on the timeline, out of the petitioner's sight.
     Raises Unknown, Forbidden (no provincial desk) and Conflict `not-with-external`.
     """
     petition = transitions.lock(petition_id)
@@ -38,6 +38,7 @@ def external_dossier(petition_id: UUID, who: Identity) -> dict[str, Any]:
     names = _names_of(_person(row) for row in rows)
     found = {
         "case": view,
+        "timeline": [{**one, "by": row.actor_kind} for one, row in told],
         "accused": petition.accused,
         "rounds": _rounds(told, names),
         "opinions": [one for one in view["timeline"] if one["event"] in _OPINIONS],
@@ -101,7 +102,9 @@ def _passed(petition_id: UUID) -> list[dict[str, Any]]:
     _calendar, versions = calendar_store.current()
     policies = {policy.id: policy for policy in versions}
     return [
-        {"name": policies[row.policy_id].name_zh, "name_en": policies[row.policy_id].name_en, "due_on": row.due_on,
-         "due_at": row.due_at, "statutory": policies[row.policy_id].statutory}
+        {"name": limit.name_zh, "name_en": limit.name_en, "statutory": limit.statutory, "due_on": row.due_on,
+         "due_at": row.due_at}
         for row in rows
+        # A right that lapsed and a reminder of our own are nobody's failing.
+        if (limit := policies[row.policy_id]).reminders.breach
     ]  # fmt: skip

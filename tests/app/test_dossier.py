@@ -52,6 +52,7 @@ def test_the_dossier_holds_replies_ratings_handlers_and_missed_deadlines(client,
         "王某", "13800000001", "不满意 dissatisfied", "尚田街道纪工委", "督办回复", "予以支持 supported",
     ):  # fmt: skip
         assert expected in told, expected
+    assert "申请复查 Right to ask for review" not in told, "a right that lapsed is nobody's missed deadline"
     assert "<b>至今" not in page.text
     assert not re.search(r"<script|javascript:|(?:href|src)=", page.text)
     assert "size: A4" in page.text and "default-src 'none'" in page.headers["Content-Security-Policy"]
