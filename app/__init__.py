@@ -106,6 +106,7 @@ def _register_routes(app: Flask) -> None:
     from app.identity.routes import identity
     from app.messages.routes import messages
     from app.operations import operations
+    from app.pages.dossier import dossier
     from app.pages.routes import pages
     from app.petitions.routes import petitions
     from app.privacy.routes import privacy
@@ -115,7 +116,7 @@ def _register_routes(app: Flask) -> None:
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
-    for blueprint in (signin, petitions, identity, privacy, supervision, directory, files, messages):
+    for blueprint in (signin, petitions, dossier, identity, privacy, supervision, directory, files, messages):
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
     app.register_blueprint(operations)
