@@ -4,7 +4,7 @@ In one transaction: the row is locked, the chart decides, the event is appended 
 computed anew from the timeline, messages go to the outbox, and a case that moves up gets its supervision order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,7 +21,8 @@ from app.petitions.models import OPEN_STATES, DeadlineRow, Petition, PetitionEve
 from app.supervision.models import SupervisionOrder
 from workflows.actor import Actor
 from workflows.base import Step
-from workflows.deadlines import CaseEvent, Deadline, deadlines, ladder, limit, next_forced, remind_at
+from workflows.calendar import WorkCalendar
+from workflows.deadlines import CaseEvent, Deadline, deadlines, deadlines_around, ladder, limit, next_forced, remind_at
 from workflows.order import TABLE as ORDERS
 from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent
 
@@ -183,8 +184,9 @@ def _guard_facts(petition: Petition, actor: Actor, facts: dict[str, Any]) -> dic
 
 def _settle(petition: Petition, log: list[Any], row: PetitionEventRow) -> list[Deadline]:
     calendar, versions = calendar_store.current()
-    before = {_key(one): one for one in deadlines(log, versions, calendar)} if log else {}
-    after = deadlines([*log, *timeline.as_case_events([row])], versions, calendar)
+    (event,) = timeline.as_case_events([row])
+    earlier, after = deadlines_around(log, event, versions, calendar)
+    before = {_key(one): one for one in earlier}
     _store(petition, [one for one in after if before.get(_key(one)) != one])
     _copy(petition, after, row.at)
     if row.public:
@@ -196,14 +198,12 @@ def _key(one: Deadline) -> str:
     return f"{one.policy_id}|{one.key}|{one.started_at.isoformat()}"
 
 
-def _store(petition: Petition, changed: list[Deadline]) -> None:
-    if not changed:
-        return
-    calendar, _versions = calendar_store.current()
-    rows = [
+def deadline_rows(petition_id: UUID, computed: Iterable[Deadline], calendar: WorkCalendar) -> list[dict[str, Any]]:
+    """Computed deadlines as rows of the table `deadlines`."""
+    return [
         {
             "id": uuid4(),
-            "petition_id": petition.id,
+            "petition_id": petition_id,
             "key": _key(one),
             "policy_id": one.policy_id,
             "policy_version": one.policy_version,
@@ -220,12 +220,16 @@ def _store(petition: Petition, changed: list[Deadline]) -> None:
             "met_at": one.met_at,
             "remind_at": remind_at(one, calendar) if one.live else None,
         }
-        for one in changed
+        for one in computed
     ]
-    if petition.version == 1:
-        db.session.execute(_NEW_DEADLINES, rows)
-    else:
-        db.session.execute(_CHANGED_DEADLINES, rows)
+
+
+def _store(petition: Petition, changed: list[Deadline]) -> None:
+    if not changed:
+        return
+    calendar, _versions = calendar_store.current()
+    statement = _NEW_DEADLINES if petition.version == 1 else _CHANGED_DEADLINES
+    db.session.execute(statement, deadline_rows(petition.id, changed, calendar))
 
 
 def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:

@@ -422,7 +422,7 @@ def _promise(one: Deadline) -> dict[str, Any]:
 
 
 def _stored_promise(one: Mapping[str, Any]) -> dict[str, Any]:
-    policy = next(each for each in calendar_store.current()[1] if each.id == one["policy_id"])
+    policy = calendar_store.current()[1].by_id[one["policy_id"]][0]
     return {
         "policy": policy.id, "name": policy.name_zh, "name_en": policy.name_en, "due_at": one["due_at"],
         "due_on": one["due_on"], "statutory": policy.statutory, "provisional": one["provisional"],
