@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, select, text
 
 from app import calendar_store, clock, idempotency, outbox, timeline, transitions
 from app.auth import Identity
+from app.database import Rows, Target, insert_rows
 from app.directory.codes import fault_of
 from app.directory.models import Division, Organisation
 from app.directory.service import accused_bodies
@@ -34,11 +35,8 @@ ROW = (
     Petition.priority, Petition.level, Petition.round, Petition.colour, Petition.supervised, Petition.filed_at,
     Petition.next_due_at, Petition.next_policy, Petition.next_event,
 )  # fmt: skip
-# Built once, with the row as parameters: `values(…)` would be coerced and compiled for each row. Inline: nothing is read
-# back, so that somebody who may not see the row can write it.
-_NEW_PETITION = insert(Petition.__table__).inline()
-_NEW_PEOPLE = insert(Petitioner.__table__).inline()
-_NEW_MESSAGE = insert(CaseMessage.__table__).inline()
+_PEOPLE = Target(Petitioner.__table__)
+_MESSAGES = Target(CaseMessage.__table__)
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
 _OFFICE_FACTS = {"co_org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
 
@@ -93,31 +91,23 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         **{name: draft[name] for name in ("accused", "people_count", "claimed_fen")},
     )
     petition.pin_mac = receipts.pin_mac(petition.serial, pin)
-    running = transitions.open_case(
-        petition,
-        who.actor,
-        {
-            "priority": petition.priority,
-            "level": level,
-            "simple": petition.simple,
-            "anonymous": petition.anonymous,
-            "unreachable": petition.anonymous
-            or not (draft.get("name") and (draft.get("phone") or draft.get("address"))),
-            "channel": petition.channel,
-        },  # fmt: skip
-        write_first=lambda: _insert(petition),
-    )
-    people = _people(petition.id, draft)
-    if people:
-        db.session.execute(_NEW_PEOPLE, people)
-    receipt = {
-        "id": petition.id,
-        "serial": petition.serial,
-        "state": petition.state,
-        "filed_at": now,
-        "promises": [_promise(one) for one in running],
+    receipt: dict[str, Any] = {
+        "id": petition.id, "serial": petition.serial, "state": petition.state, "filed_at": now,
+    }  # fmt: skip
+
+    def besides(running: list[Deadline]) -> Rows:
+        receipt["promises"] = [_promise(one) for one in running]
+        return {_PEOPLE: _people(petition.id, draft), idempotency.KEYS: [idempotency.kept(key, body, receipt)]}
+
+    facts = {
+        "priority": petition.priority,
+        "level": level,
+        "simple": petition.simple,
+        "anonymous": petition.anonymous,
+        "unreachable": petition.anonymous or not (draft.get("name") and (draft.get("phone") or draft.get("address"))),
+        "channel": petition.channel,
     }
-    idempotency.keep(key, body, receipt)
+    transitions.open_case(petition, who.actor, facts, besides)
     return {**receipt, "pin": pin}
 
 
@@ -175,7 +165,7 @@ def act(
     petition = transitions.lock(petition_id, version)
     given = {name: value for name, value in facts.items() if value is not None}
     _check(petition, event, given)
-    transitions.move(petition, event, who.actor, **given)
+    entries = transitions.move(petition, event, who.actor, **given)
     if event == "register" and "simple" in given:
         petition.simple = given["simple"]
     if event in ("rate", "change_rating"):
@@ -186,7 +176,7 @@ def act(
             )
         )  # fmt: skip
     db.session.flush()
-    return _view(petition, who)
+    return _view(petition, who, entries)
 
 
 def confirm(petition_id: UUID, who: Identity) -> dict[str, Any]:
@@ -207,7 +197,7 @@ def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool =
         "id": uuid4(), "petition_id": petition_id, "at": clock.now(), "author_kind": who.actor.kind,
         "author_id": who.actor.person_id, "org_id": who.actor.org_id, "internal": internal, "body": body,
     }  # fmt: skip
-    db.session.execute(_NEW_MESSAGE, message)
+    insert_rows({_MESSAGES: [message]})
     if not internal:
         event = "message_from_petitioner" if who.actor.kind == "petitioner" else "message_from_staff"
         note(petition, event, who, {})
@@ -293,11 +283,6 @@ def _defaults() -> dict[str, Any]:
     return values
 
 
-def _insert(petition: Petition) -> None:
-    values = {column.key: getattr(petition, column.key) for column in Petition.__table__.columns}
-    db.session.execute(_NEW_PETITION, values)
-
-
 def _people(petition_id: UUID, draft: Mapping[str, Any]) -> list[dict[str, Any]]:
     if draft["anonymous"]:
         return []
@@ -351,9 +336,10 @@ _FOLDER = text(
 )
 
 
-def _view(petition: Petition, who: Identity) -> dict[str, Any]:
+def _view(petition: Petition, who: Identity, entries: list[timeline.Entry] | None = None) -> dict[str, Any]:
+    """The case for its reader. `entries`: its timeline, when it has been read already."""
     outsider = who.actor.kind == "petitioner"
-    rows = [row for row in timeline.log_of(petition.id) if row.public or not outsider]
+    rows = [row for row in entries or timeline.log_of(petition.id) if row.public or not outsider]
     targets = {UUID(row.facts["main_org_id"]) for row in rows if row.facts.get("main_org_id")}
     wanted = {row.org_id for row in rows} | {petition.owner_org_id, petition.main_org_id} | targets
     folder = db.session.execute(
