@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import ARRAY, Text, any_, bindparam, insert, select, update
 
 from app import calendar_store, clock, outbox, timeline
 from app.database import Rows, Target, insert_rows
@@ -131,25 +131,30 @@ def actions_for(petition: Petition, actor: Actor) -> list[dict[str, str]]:
     ]
 
 
+_BODIES = Organisation.__table__.c
+# The query of `body_in_charge`, for a statement that asks for more at once; `place_at` makes its parameters.
+LEADING_BODY = (
+    select(_BODIES.id)
+    .where(
+        _BODIES.division_code == any_(bindparam("lineage", type_=ARRAY(Text))),
+        _BODIES.kind.in_(LEADING_KINDS),
+        _BODIES.level <= bindparam("level"),
+        _BODIES.active,
+    )
+    .order_by(_BODIES.level.desc(), _BODIES.name)
+    .limit(1)
+)
+
+
 def body_in_charge(division_code: str, level: int) -> UUID | None:
     """The petition office that answers for a place at a level, or the next one above it: never nobody while one exists."""
-    found: UUID | None = db.session.scalar(leading_body(division_code, level)) if level >= 1 else None
+    found: UUID | None = db.session.scalar(LEADING_BODY, place_at(division_code, level)) if level >= 1 else None
     return found
 
 
-def leading_body(division_code: str, level: int) -> Select[tuple[UUID]]:
-    """The query of `body_in_charge`, for a statement that asks for more at once."""
-    return (
-        select(Organisation.id)
-        .where(
-            Organisation.division_code.in_(lineage_of(division_code)[:level]),
-            Organisation.kind.in_(LEADING_KINDS),
-            Organisation.level <= level,
-            Organisation.active,
-        )
-        .order_by(Organisation.level.desc(), Organisation.name)
-        .limit(1)
-    )
+def place_at(division_code: str, level: int) -> dict[str, Any]:
+    """The parameters of LEADING_BODY."""
+    return {"lineage": list(lineage_of(division_code)[:level]), "level": level}
 
 
 def recompute(petition: Petition) -> int:

@@ -133,6 +133,10 @@ class Blueprint(SmorestBlueprint):
         register = super().route(rule, **more)
         return lambda view: register(self.doc(operationId=view.__name__)(view))
 
+    def arguments(self, schema: Any, **more: Any) -> Callable[..., Any]:
+        # Of a class the parser would make a new instance, fields and all, with each request.
+        return super().arguments(schema() if isinstance(schema, type) else schema, **more)
+
     def get(self, rule: str, **more: Any) -> Callable[..., Any]:
         return self.route(rule, methods=["GET"], **more)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, text
+from sqlalchemy import bindparam, func, select, text
 
 from app import calendar_store, clock, idempotency, outbox, timeline, transitions
 from app.auth import Identity
@@ -35,6 +35,10 @@ ROW = (
     Petition.priority, Petition.level, Petition.round, Petition.colour, Petition.supervised, Petition.filed_at,
     Petition.next_due_at, Petition.next_policy, Petition.next_event,
 )  # fmt: skip
+_DIVISIONS = Division.__table__.c
+_PLACE = select(_DIVISIONS.level, transitions.LEADING_BODY.scalar_subquery().label("office")).where(
+    _DIVISIONS.code == bindparam("place"), _DIVISIONS.withdrawn_on.is_(None)
+)
 _PEOPLE = Target(Petitioner.__table__)
 _MESSAGES = Target(CaseMessage.__table__)
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
@@ -54,9 +58,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
     if fault_of(draft["division_code"]):
         raise Invalid({"division_code": ["not a village or township of the present list"]})
     place = db.session.execute(
-        select(
-            Division.level, transitions.leading_body(draft["division_code"], 4).scalar_subquery().label("office")
-        ).where(Division.code == draft["division_code"], Division.withdrawn_on.is_(None))
+        _PLACE, {"place": draft["division_code"], **transitions.place_at(draft["division_code"], 4)}
     ).one_or_none()
     if place is None or place.level < 4:
         raise Invalid({"division_code": ["not a village or township of the present list"]})
