@@ -75,6 +75,7 @@ class Kinds:
             "list yellow card, open": rows("?open=true&colour=yellow"),
             "list under supervision": rows("?supervised=true"),
             "list of a county, open": rows("?open=true", county),
+            "list of a township, open": rows("?open=true", headers_of("shangtian.office")),
             "list of a department, open": rows("?open=true&mine=true", handler),
             "page 200": rows(f"?cursor={self.deep}", floor=("GET", f"{FLOOR}/petitions?before=90000", None, {})),
             "detail with timeline": (

@@ -134,3 +134,14 @@ def test_no_list_search_or_detail_reads_a_large_table_from_end_to_end(app, clien
     # EXPLAIN does not look into a function: the body of the search is explained by itself.
     plan = plan_of_search(database, db_session)
     assert LARGE & set(scans(plan)) == set(), json.dumps(plan)[:800]
+
+
+def test_a_list_keeps_no_plan_made_for_an_actor_with_an_area_of_another_size(client, as_staff, statements):
+    sent = {}
+    for username in ("zhejiang.office", "fenghua.office", "wuxing.office", "shangtian.office", "fenghua.agri"):
+        headers = as_staff(username)
+        statements.clear()
+        assert client.get("/api/v1/petitions", headers=headers).status_code == 200
+        (sent[username],) = {sql for sql, _values in statements if "FROM petitions" in sql}
+    assert sent["fenghua.office"] == sent["wuxing.office"], "actors of one kind share a prepared statement"
+    assert len(set(sent.values())) == 4
