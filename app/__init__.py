@@ -14,6 +14,7 @@ from app.config import DatabaseRole, Settings
 from app.database import require_bound_role
 from app.errors import register_errors, register_jwt_errors
 from app.extensions import db, jwt, migrate
+from app.ledger.keys import signer
 from app.web import Api, Json
 
 API_VERSION = "0.1.0"
@@ -74,9 +75,12 @@ def create_app(settings: Settings | None = None, *, role: DatabaseRole = "web") 
 
 
 def serve() -> Flask:
-    """The web application for a WSGI server. Raises UnsafeRole when row-level security would not bind its connection."""
+    """The web application for a WSGI server. Raises UnsafeRole when row-level security would not bind its connection, and
+    SettingsError without the key of the ledger."""
     app = create_app()
     with app.app_context():
+        # Asked at the start: without it no petition could be filed.
+        signer()
         require_bound_role()
         db.session.remove()
     return app
@@ -94,6 +98,7 @@ def _address(settings: Settings, role: DatabaseRole) -> str:
 def _register_routes(app: Flask) -> None:
     from app.directory.routes import directory
     from app.files.routes import files
+    from app.ledger.routes import ledger
     from app.messages.routes import messages
     from app.operations import operations
     from app.pages.routes import pages
@@ -104,7 +109,7 @@ def _register_routes(app: Flask) -> None:
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
-    for blueprint in (signin, petitions, supervision, directory, files, messages):
+    for blueprint in (signin, petitions, supervision, directory, files, messages, ledger):
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
     app.register_blueprint(operations)

@@ -1,6 +1,7 @@
 """The append-only timeline of a case: the single source of its deadlines."""
 
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,6 +10,7 @@ from sqlalchemy import insert, select
 
 from app import clock
 from app.extensions import db
+from app.ledger.statements import commitment, event_document
 from app.petitions.models import PetitionEventRow
 from workflows.actor import Actor
 from workflows.deadlines import CaseEvent
@@ -23,6 +25,8 @@ PUBLIC_EVENTS = frozenset(
     "approve_return expire_return split_from_parent unmerge record_money".split()
 )
 
+
+SALT_BYTES = 32
 
 _NEW_EVENT = insert(PetitionEventRow.__table__).inline()
 
@@ -51,8 +55,13 @@ def append(
     to_state: str,
     facts: Mapping[str, Any],
     at: datetime | None = None,
+    text_digest: Callable[[bytes], str] | None = None,
 ) -> PetitionEventRow:
-    """Write one event at the current instant and return it. `seq` is the case's version after the event."""
+    """Write one event at the current instant and return it. `seq` is the case's version after the event.
+
+    The event carries its commitment, which the database queues for the ledger in the same statement. For a filing,
+    `text_digest` gives the digest of the text under the salt of the event.
+    """
     row = PetitionEventRow(
         id=uuid4(),
         petition_id=petition_id,
@@ -68,7 +77,9 @@ def append(
         org_id=actor.org_id,
         public=event in PUBLIC_EVENTS,
         facts=plain(facts),
+        salt=secrets.token_bytes(SALT_BYTES),
     )
+    row.commitment = commitment(row.salt, event_document(row, text_digest(row.salt) if text_digest else None))
     values = {column.key: getattr(row, column.key) for column in PetitionEventRow.__table__.columns}
     # An inline insert: nothing is read back, so that a writer who may not see the case (an anonymous filing) can write.
     db.session.execute(_NEW_EVENT, values)

@@ -17,6 +17,7 @@ from app.directory.codes import lineage_of
 from app.directory.models import Organisation
 from app.errors import Problem, Unknown
 from app.extensions import db
+from app.ledger.statements import text_digest
 from app.petitions.models import OPEN_STATES, DeadlineRow, Petition, PetitionEventRow
 from app.supervision.models import SupervisionOrder
 from workflows.actor import Actor
@@ -85,8 +86,8 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
 
 def open_case(
     petition: Petition, actor: Actor, facts: dict[str, Any], write_first: Callable[[], None]
-) -> list[Deadline]:
-    """Write the first event of a new petition, its deadlines and its messages. Returns the running deadlines.
+) -> tuple[list[Deadline], PetitionEventRow]:
+    """Write the first event of a new petition, its deadlines and its messages. Returns the running deadlines and the event.
 
     `write_first` stores the petition itself once its next forced step is known: somebody who files anonymously may not
     see the row afterwards, so it can not be changed a second time.
@@ -96,10 +97,18 @@ def open_case(
     running = deadlines([first], versions, calendar)
     _copy(petition, running, petition.filed_at)
     write_first()
-    timeline.append(petition.id, 1, "file", actor, from_state=None, to_state="filed", facts=facts, at=petition.filed_at)
+    row = timeline.append(
+        petition.id, 1, "file", actor, from_state=None, to_state="filed", facts=facts, at=petition.filed_at,
+        text_digest=lambda salt: text_digest_of(petition, salt),
+    )  # fmt: skip
     _store(petition, running)
     outbox.announce("file", petition)
-    return [one for one in running if one.live]
+    return [one for one in running if one.live], row
+
+
+def text_digest_of(petition: Petition, salt: bytes) -> str:
+    """The digest by which the first event commits to what was filed: number, place, title and text never change after it."""
+    return text_digest(salt, petition.serial, petition.division_code, petition.title, petition.body)
 
 
 def actions_for(petition: Petition, actor: Actor) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 from sqlalchemy import func, insert, select, text
 
 from app import calendar_store, clock, idempotency, outbox, timeline, transitions
@@ -13,6 +14,8 @@ from app.directory.models import Division, Organisation
 from app.directory.service import accused_bodies
 from app.errors import Forbidden, Invalid, Problem, Unknown
 from app.extensions import db
+from app.ledger import service as ledger
+from app.ledger.statements import event_document
 from app.petitions import receipts
 from app.petitions.models import (
     OPEN_STATES,
@@ -44,7 +47,8 @@ _OFFICE_FACTS = {"co_org_ids", "main_org_id", "co_org_id", "suggested_org", "rep
 
 
 def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[str, Any]:
-    """File a petition and return its receipt: number, PIN, and the dates by which something must happen.
+    """File a petition and return its receipt: number, PIN, the dates by which something must happen, and the signed promise
+    that its commitment will stand in the ledger. Salt and opening let its owner show what the commitment means.
 
     The same `key` with the same draft returns the same receipt and files nothing; with another draft it raises
     Problem 422 `key-used-with-another-body`. Raises Invalid when the place is unknown or withdrawn.
@@ -93,7 +97,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         **{name: draft[name] for name in ("accused", "people_count", "claimed_fen")},
     )
     petition.pin_mac = receipts.pin_mac(petition.serial, pin)
-    running = transitions.open_case(
+    running, filed = transitions.open_case(
         petition,
         who.actor,
         {
@@ -110,12 +114,23 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
     people = _people(petition.id, draft)
     if people:
         db.session.execute(_NEW_PEOPLE, people)
-    receipt = {
-        "id": petition.id,
-        "serial": petition.serial,
-        "state": petition.state,
-        "filed_at": now,
-        "promises": [_promise(one) for one in running],
+    # As JSON values from the start: what is signed has to be what the reader gets, now and when the request is repeated.
+    receipt: dict[str, Any] = orjson.loads(
+        orjson.dumps(
+            {
+                "id": petition.id,
+                "serial": petition.serial,
+                "state": petition.state,
+                "filed_at": now,
+                "promises": [_promise(one) for one in running],
+            }
+        )
+    )
+    receipt |= {
+        "commitment": filed.commitment.hex(),
+        "salt": filed.salt.hex(),
+        "opening": event_document(filed, transitions.text_digest_of(petition, filed.salt)),
+        "promise": ledger.promise(filed.commitment, petition.division_code, now, receipt),
     }
     idempotency.keep(key, body, receipt)
     return {**receipt, "pin": pin}

@@ -321,7 +321,7 @@ def test_unusable_settings_are_all_named_and_nothing_starts(start):
 
 
 def test_half_a_set_of_addresses_is_refused(start):
-    run = start({"DATABASE_URL": "postgresql://mj_web@db/mingjian", "SECRET_KEY": "k" * 32})
+    run = start({"DATABASE_URL": "postgresql://mj_web@db/mingjian", "SECRET_KEY": "k" * 32, "LEDGER_KEY_FILE": "/k.pem"})
     assert run.finish() == 2
     assert "WORKER_DATABASE_URL is missing" in run.output
 
@@ -331,7 +331,8 @@ def plan_for():
     urls = Urls(owner="postgresql://mj_owner@/m", web="postgresql://mj_web@/m", worker="postgresql://mj_worker@/m")
 
     def make(mode: str, **changes: str):
-        given = {"MINGJIAN_MODE": mode, "SECRET_KEY": "k" * 40, "DATABASE_URL": urls.web} | changes
+        given = {"MINGJIAN_MODE": mode, "SECRET_KEY": "k" * 40, "DATABASE_URL": urls.web, "LEDGER_KEY_FILE": "/k.pem"}
+        given |= changes
         settings = Settings.from_environment(given)
         return standard_plan(settings, urls, given | {"OWNER_DATABASE_URL": urls.owner, "LANG": "C"})
 
@@ -349,6 +350,7 @@ def test_web_worker_and_migrations_get_the_address_of_their_own_role_only(plan_f
     assert addresses["migrations"] == {"OWNER_DATABASE_URL"}
     for command in plan.children:
         assert command.environment["SECRET_KEY"] == "k" * 40
+        assert command.environment["LEDGER_KEY_FILE"] == "/k.pem"
         assert command.environment["LANG"] == "C"
     assert "mj_web" not in repr(plan)
 

@@ -11,6 +11,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgresql://mj_web:hidden-word@db:5432/mingjian",
     "WORKER_DATABASE_URL": "postgresql+psycopg://mj_worker:hidden-word@db:5432/mingjian",
     "SECRET_KEY": SECRET,
+    "LEDGER_KEY_FILE": "/etc/mingjian/ledger_key.pem",
 }
 
 
@@ -62,6 +63,15 @@ def test_trial_modes_need_no_database_and_make_up_a_secret(mode):
     first, second = (Settings.from_environment({"MINGJIAN_MODE": mode}) for _ in range(2))
     assert len(first.secret_key) >= 32
     assert first.secret_key != second.secret_key
+
+
+def test_production_refuses_web_and_worker_without_the_key_of_the_ledger_and_lets_the_owner_work():
+    without = {name: value for name, value in PRODUCTION.items() if name != "LEDGER_KEY_FILE"}
+    (problem,) = problems_of(without)
+    assert problem.startswith("LEDGER_KEY_FILE is missing")
+    owner = {"OWNER_DATABASE_URL": "postgresql://mj_owner@db/mingjian", "SECRET_KEY": SECRET}
+    assert Settings.from_environment(owner).ledger_key_file is None
+    assert Settings.from_environment(PRODUCTION).ledger_key_file == Path("/etc/mingjian/ledger_key.pem")
 
 
 def test_a_process_that_was_not_given_the_url_of_its_role_is_told_which_one():
