@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.config import Settings, SettingsError
+from app.ledger.commands import ledger
 
 PASSWORD_VARIABLE = "MINGJIAN_ADMIN_PASSWORD"
 PASSWORD_LENGTH = 12
@@ -34,7 +35,7 @@ FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 
 def register_cli(app: Flask) -> None:
     """Add the commands to `flask`."""
-    for command in (divisions, staff, calendar, demo, clock_group, contract, worker, backup, restore):
+    for command in (divisions, staff, calendar, demo, clock_group, contract, ledger, worker, backup, restore):
         app.cli.add_command(command)
 
 
@@ -53,9 +54,9 @@ def owner_url() -> str:
 
 
 @contextmanager
-def owner_session() -> Iterator[Session]:
-    """A session as the owner of the tables: committed at the end, rolled back on any exception."""
-    engine = create_engine(owner_url(), poolclass=NullPool, hide_parameters=True)
+def owner_session(**options: Any) -> Iterator[Session]:
+    """A session as the owner of the tables: committed at the end, rolled back on any exception. `options` of the engine."""
+    engine = create_engine(owner_url(), poolclass=NullPool, hide_parameters=True, **options)
     try:
         with Session(engine, autoflush=False, expire_on_commit=False) as session, session.begin():
             clock.offset_seconds.set(session.scalar(text("SELECT seconds FROM clock_offset")) or 0)
