@@ -10,6 +10,7 @@ from flask.cli import AppGroup
 
 from app import clock
 from app.config import SettingsError
+from app.extensions import db
 
 ledger = AppGroup("ledger", help="The ledger of commitments.")
 
@@ -22,7 +23,11 @@ def sequence_command() -> None:
 
     try:
         with create_app(role="worker").app_context():
-            report = sequence()
+            try:
+                report = sequence()
+            finally:
+                db.session.remove()
+                db.engine.dispose()
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{report.done} entries placed, {report.skipped} logs left to another process, {report.failed} damaged.")

@@ -199,6 +199,7 @@ def test_after_a_kill_9_everything_ends_and_the_next_run_starts_with_the_same_da
     assert all_ended(family, 5)
     assert run.finish() == -signal.SIGKILL
     assert (var_dir / "secret_key").read_text() == secret
+    assert (var_dir / "ledger_key.pem").stat().st_mode & 0o777 == 0o600
     with psycopg.connect(owner_url(var_dir)) as connection:
         assert connection.execute("SELECT string_agg(word, ' ' ORDER BY word) FROM notes").fetchone() == ("again kept",)
     family = again.family()

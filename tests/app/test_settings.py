@@ -1,10 +1,14 @@
 """The environment is read once; every mistake in it is reported, with an example and without secrets."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from app.config import Settings, SettingsError
+from app.ledger.keys import new_key_pem, signer
 
 SECRET = "s" * 16 + "ecret-that-nobody-may-read"
 PRODUCTION = {
@@ -177,3 +181,24 @@ def test_settings_can_not_be_changed_after_start():
     settings = Settings.from_environment(PRODUCTION)
     with pytest.raises(AttributeError):
         settings.port = 9
+
+
+@pytest.mark.parametrize("content", [None, "no key", ec.generate_private_key(ec.SECP384R1())])
+def test_a_key_of_the_ledger_that_can_not_be_used_is_refused_at_the_start(app, tmp_path, monkeypatch, content):
+    path = tmp_path / "key.pem"
+    if isinstance(content, str):
+        path.write_text(content)
+    elif content is not None:
+        path.write_bytes(content.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], ledger_key_file=path))
+    with pytest.raises(SettingsError, match="LEDGER_KEY_FILE"):
+        signer()
+    path.write_text(new_key_pem())
+    assert len(signer().key_id) == 64
+
+
+def test_production_signs_nothing_with_a_made_up_key(app, monkeypatch):
+    assert signer().key_id == signer().key_id
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], mode="production"))
+    with pytest.raises(SettingsError, match="LEDGER_KEY_FILE is missing"):
+        signer()
