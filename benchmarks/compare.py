@@ -42,11 +42,11 @@ INSERT INTO petitions SELECT (json_populate_record(NULL::petitions, row_to_json(
     FROM generate_series(1, %(n)s) n) t
 """
 EVENTS = """
-INSERT INTO petition_events (id, petition_id, seq, at, clock_offset_seconds, event, from_state, to_state, actor_kind, actor_role, public, facts)
+INSERT INTO petition_events (id, petition_id, seq, at, clock_offset_seconds, event, from_state, to_state, actor_kind, actor_role, public, facts, salt, commitment)
 SELECT gen_random_uuid(), p.id, k, p.filed_at + k * interval '1 minute', 0,
        (ARRAY['file', 'register', 'accept', 'dispatch', 'sign', 'start'])[k], 'filed',
        (ARRAY['filed', 'registered', 'accepted', 'dispatched', 'signed', 'handling'])[k], 'staff', 'petition_office', true,
-       '{"level": 4, "priority": "P2", "simple": false}'::jsonb
+       '{"level": 4, "priority": "P2", "simple": false}'::jsonb, sha256('salt'), sha256(convert_to(p.id::text || k, 'UTF8'))
   FROM petitions p, generate_series(1, 6) k
 """
 
