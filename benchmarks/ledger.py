@@ -7,6 +7,7 @@ proves. Only loopback is used. Nothing here runs in continuous integration.
 """
 
 import argparse
+import os
 import random
 import shutil
 import statistics
@@ -89,6 +90,7 @@ def main():
             with create_app(settings, role="owner").app_context():
                 upgrade(directory=str(ROOT / "migrations"))
                 db.engine.dispose()
+            print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
             print(f"sequencing {given.sequence} into an empty log: {sequence(worker, urls.owner, given.sequence):.0f}/s")
             rest = given.leaves - 2 * given.sequence
             if rest > 0:

@@ -156,6 +156,15 @@ def test_the_owner_of_a_receipt_can_show_which_text_it_is_about(world, verify):
     assert (status, "text-differs" in codes) == (1, True), out
 
 
+@pytest.mark.parametrize(("filed", "typed"), [("一行\r\n二行", "一行\n二行"), ("一行\n二行", "一行\r\n二行")])
+def test_the_end_of_a_line_is_no_difference_in_a_text(world, verify, filed, typed):
+    receipt = world.file(body=filed)
+    world.sequence()
+    words = {"division_code": world.place("330213"), "title": "村里的账目", "body": typed}
+    status, codes, out = verify(receipt, world.proof(receipt), trust=[key_of(world)], text=words)
+    assert (status, "text-fits" in codes) == (0, True), out
+
+
 def test_odd_characters_lead_to_the_same_bytes_everywhere(world, verify):
     odd = '题"目\\ \u2028 \x7f \x01 😀 é e\u0301 </script>'
     receipt = world.file(title=odd, body=odd * 3)
@@ -184,6 +193,21 @@ def test_delete_an_event(world, verify):
     # The reader of another receipt holds heads from before against those of now.
     status, codes, out = verify(receipts[0], world.proof(receipts[0]), before, trust=[key_of(world)])
     assert (status, "fork" in codes or "shrunk" in codes) == (1, True), out
+
+
+def test_delete_a_whole_case_before_any_log_had_it(world, verify):
+    """Nothing is left in the database that could tell; the receipt does."""
+    receipt = world.file()
+    for table in ("deadlines", "petitioners", "outbox", "petition_events"):
+        world.sql(f"DELETE FROM {table} WHERE petition_id = :p", p=receipt["id"])
+    world.sql("DELETE FROM petitions WHERE id = :p", p=receipt["id"])
+    world.sql("DELETE FROM ledger_queue")
+    world.sequence()
+    assert audit(world)[0] == {}
+    assert world.get(f"proofs/{receipt['commitment']}", 404)
+    status, codes, out = verify(receipt, world.get("keys"), trust=[key_of(world)], now="2036-01-01T00:00:00Z")
+    assert status == 3 and {"promise-signed", "promise-overdue"} <= codes, out
+    assert "this receipt is the evidence of a broken promise" in out
 
 
 def test_delete_an_event_that_no_log_has_yet_from_the_middle_of_a_timeline(world, as_staff):
