@@ -9,7 +9,7 @@ import pytest
 from psycopg import errors
 
 from app import count_statements
-from app.ledger import keys, sequencing, statements, tree
+from app.ledger import keys, reading, sequencing, statements, tree
 from app.petitions.models import PetitionEventRow
 from tests.app.ledger_world import LedgerWorld
 
@@ -288,3 +288,21 @@ def test_a_log_of_a_thousand_entries_and_one_of_a_hundred_extend_with_the_same_s
         costs.append(len(seen))
     # Three logs; beside the first run each reads its frontier once and writes a node more.
     assert max(costs) <= costs[0] + 6, costs
+
+
+def test_a_proof_of_a_large_log_scans_no_table(world):
+    world.sql(
+        "INSERT INTO ledger_queue SELECT sha256(convert_to(gen_random_uuid()::text, 'UTF8')), '330702' FROM generate_series(1, 6000)"
+    )
+    world.sequence()
+    world.sql("ANALYZE ledger_leaves, ledger_nodes, ledger_heads")
+    places = tree.places_of(tree.inclusion_ranges(3_333, 6_000))
+    assert len(places) <= 2 * 13
+    nodes = [place for place in places if place[0]]
+    statements_and_values = (
+        (reading._HASHES, {"levels": [a for a, _ in nodes], "indexes": [b for _, b in nodes], "leaves": [3_332], "log": "330702"}),
+        (reading._EXCHANGED, {"log": "330702", "above": "3307", "index": 3_333}),
+    )
+    for statement, values in statements_and_values:
+        plan = "\n".join(line for (line,) in world.sql(f"EXPLAIN {statement.text}", **values))
+        assert "Seq Scan on ledger_leaves" not in plan and "Seq Scan on ledger_nodes" not in plan, plan
