@@ -3,15 +3,22 @@
 import hashlib
 import json
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
+from flask_migrate import downgrade, upgrade
 from psycopg import errors
 
-from app import count_statements
+from app import count_statements, create_app
+from app.extensions import db
 from app.ledger import keys, reading, sequencing, statements, tree
+from app.ledger.verification import verify_all
 from app.petitions.models import PetitionEventRow
 from tests.app.ledger_world import LedgerWorld
+from tests.conftest import settings_for
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -306,3 +313,23 @@ def test_a_proof_of_a_large_log_scans_no_table(world):
     for statement, values in statements_and_values:
         plan = "\n".join(line for (line,) in world.sql(f"EXPLAIN {statement.text}", **values))
         assert "Seq Scan on ledger_leaves" not in plan and "Seq Scan on ledger_nodes" not in plan, plan
+
+
+@pytest.mark.slow
+def test_events_from_before_the_ledger_are_committed_to_by_the_migration(world, database):
+    receipt = world.file()
+    world.sequence()
+    db.session.remove()
+    db.engine.dispose()
+    folder = str(ROOT / "migrations")
+    owner = create_app(settings_for({"OWNER_DATABASE_URL": database["OWNER_DATABASE_URL"]}), role="owner")
+    with owner.app_context():
+        downgrade(directory=folder, revision="0001")
+        upgrade(directory=folder)
+        db.engine.dispose()
+    world.sequence()
+    ((commitment,),) = world.sql("SELECT commitment FROM petition_events WHERE petition_id = :p", p=receipt["id"])
+    assert bytes(commitment).hex() != receipt["commitment"], "the salt is a new one"
+    assert world.get(f"proofs/{bytes(commitment).hex()}")["links"][-1]["head"]["log"] == "33"
+    assert verify_all(world.session).faults == []
+    world.session.rollback()
