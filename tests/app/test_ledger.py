@@ -212,6 +212,16 @@ def test_two_sequencers_at_once_and_filings_between_them_lose_nothing_and_double
     assert {bytes(one) for _, one in rows} == events
 
 
+def test_a_log_that_another_process_is_at_is_left_to_it(world, database):
+    receipt = world.file()
+    with psycopg.connect(database["WORKER_DATABASE_URL"]) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended('ledger 330213', 0))")
+        report = world.sequence()
+        assert (report.done, report.skipped) == (0, 1)
+    world.sequence()
+    assert world.proof(receipt)["links"]
+
+
 def test_a_failed_run_leaves_what_waits_in_the_queue(world, monkeypatch):
     receipt = world.file()
     monkeypatch.setattr(sequencing, "_sign", lambda *_: 1 / 0)

@@ -189,6 +189,14 @@ def test_a_proof_of_a_large_log_reads_few_hashes(size):
     assert len(tree.places_of(tree.consistency_ranges(max(size // 3, 1), size))) <= 2 * 20
 
 
+def test_a_path_that_ends_too_early_proves_nothing_though_its_hash_fits():
+    nodes, whole = stored(ENTRIES), bytes.fromhex(ROOTS[7])
+    assert not tree.includes(whole, 0, 8, [], whole)
+    left, right = nodes[2, 0], nodes[2, 1]
+    assert not tree.includes(left, 0, 8, [right], whole)
+    assert not tree.extends(4, 9, [right], left, whole)
+
+
 def test_impossible_proofs_are_refused():
     for bad in ((-1, 3), (3, 3), (0, 0)):
         with pytest.raises(ValueError, match="leaf"):
