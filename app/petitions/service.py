@@ -142,7 +142,9 @@ def _newest(rows: Select[Any], states: Sequence[str], most: int) -> Select[Any]:
     def newest(found: Select[Any], at: Any, row_id: Any) -> Select[Any]:
         return found.order_by(at.desc(), row_id.desc()).limit(most)
 
-    each = [newest(rows.where(Petition.state == state), Petition.filed_at, Petition.id) for state in dict.fromkeys(states)]
+    each = [
+        newest(rows.where(Petition.state == state), Petition.filed_at, Petition.id) for state in dict.fromkeys(states)
+    ]
     if len(each) < 2:
         return each[0] if each else newest(rows, Petition.filed_at, Petition.id)
     # Each state is an index in order, and of several only the heads are read. With `state IN (…)` all their cases are
