@@ -34,7 +34,7 @@ from app.extensions import db  # noqa: E402
 from app.postgres import EmbeddedPostgres, prepare_cluster  # noqa: E402
 
 # What is measured again with more petitions.
-GROWING = "list of 50,list two,list open,page 200,detail,change,filing"
+GROWING = "list of 50,list two,list open,list yellow,page 200,detail,change,filing"
 
 
 def main():

@@ -336,7 +336,7 @@ def test_events_from_before_the_ledger_are_committed_to_by_the_migration(world, 
     folder = str(ROOT / "migrations")
     owner = create_app(settings_for({"OWNER_DATABASE_URL": database["OWNER_DATABASE_URL"]}), role="owner")
     with owner.app_context():
-        downgrade(directory=folder, revision="0005")
+        downgrade(directory=folder, revision="0006")
         upgrade(directory=folder)
         db.engine.dispose()
     world.sequence()

@@ -166,3 +166,20 @@ def test_a_list_keeps_no_plan_made_for_an_actor_with_an_area_of_another_size(cli
         (sent[username],) = {sql for sql, _values in statements if "FROM petitions" in sql}
     assert sent["fenghua.office"] == sent["wuxing.office"], "actors of one kind share a prepared statement"
     assert len(set(sent.values())) == 4
+
+
+def test_a_list_of_several_states_is_in_order_names_no_case_twice_and_goes_on(client, as_staff, db_session, new_key):
+    place = db_session.execute(text("SELECT min(code) FROM divisions WHERE level = 5 AND code LIKE '330213007%'")).scalar_one()
+    headers, made = as_staff("shangtian.office"), []
+    for n in range(4):
+        draft = {"division_code": place, "title": f"第 {n} 件", "body": "正文若干。"}
+        made.insert(0, client.post("/api/v1/petitions", json=draft, headers=new_key()).json["id"])
+    for case, action in ((made[1], "register"), (made[2], "register"), (made[2], "accept")):
+        assert client.post(f"/api/v1/petitions/{case}/actions/{action}", json={}, headers=headers).status_code == 200
+    path = "/api/v1/petitions?state=filed&state=registered&state=filed"
+    wanted = [made[0], made[1], made[3]]
+    assert [one["id"] for one in client.get(path, headers=headers).json["items"]] == wanted
+    first = client.get(f"{path}&limit=2", headers=headers).json
+    rest = client.get(f"{path}&limit=2&cursor={first['next']}", headers=headers).json
+    assert [one["id"] for one in (*first["items"], *rest["items"])] == wanted
+    assert rest["next"] is None

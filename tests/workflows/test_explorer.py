@@ -193,6 +193,7 @@ def small_limits(monkeypatch):
     monkeypatch.setitem(petition_guards.LIMITS, "reopened_rounds", 3)
 
 
+@pytest.mark.slow
 def test_no_petition_is_ever_stuck_within_smaller_limits(monkeypatch):
     monkeypatch.setitem(petition_guards.LIMITS, "parked", 1)
     monkeypatch.setitem(petition_guards.LIMITS, "reply_returns", 1)

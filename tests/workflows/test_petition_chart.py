@@ -1010,6 +1010,7 @@ def test_on_any_walk_a_refusal_changes_nothing_and_an_end_is_an_end(data):
     assert all(later <= earlier for earlier, later in pairwise(levels))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_on_any_walk_table_and_machine_agree(data):
