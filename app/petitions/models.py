@@ -124,6 +124,9 @@ class Petitioner(db.Model):
     """Who files: the person, up to five representatives of a collective, or a guardian. Identity, never in lists."""
 
     __tablename__ = "petitioners"
+    __table_args__ = (
+        Index("ix_petitioners_phone", "phone", postgresql_where=text("part = 'petitioner' AND phone IS NOT NULL")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id"), index=True)
