@@ -37,6 +37,11 @@ def serial_for(key: str) -> str:
     return "MJ-" + "-".join(text[i : i + 4] for i in range(0, 16, 4))
 
 
+def new_pin() -> str:
+    """Eight random digits, for a receipt whose first PIN was lost."""
+    return f"{secrets.randbelow(10**8):08d}"
+
+
 def pin_mac(serial: str, pin: str) -> str:
     """What is stored of a PIN: bound to its number and useless without the server's key."""
     return _mac("pin-check", serial, pin).hex()

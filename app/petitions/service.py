@@ -198,6 +198,19 @@ def confirm(petition_id: UUID, who: Identity) -> dict[str, Any]:
     return _view(petition, who)
 
 
+def renew_pin(petition_id: UUID, who: Identity) -> dict[str, Any]:
+    """Give the case a new PIN and return its receipt without the promises. The earlier PIN stops working.
+
+    It stands on the timeline: somebody whose receipt still worked a minute ago must be able to see why it does not.
+    """
+    petition = transitions.lock(petition_id)
+    pin = receipts.new_pin()
+    petition.pin_mac = receipts.pin_mac(petition.serial, pin)
+    note(petition, "renew_pin", who, {})
+    db.session.flush()
+    return {"serial": petition.serial, "pin": pin, "filed_at": petition.filed_at}
+
+
 def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool = False) -> dict[str, Any]:
     """Write a message on the case. Moves no deadline. A petitioner's message is never internal."""
     if internal and who.actor.kind == "petitioner":
