@@ -96,7 +96,8 @@ def _register_routes(app: Flask) -> None:
     from app.files.routes import files
     from app.messages.routes import messages
     from app.operations import operations
-    from app.pages.routes import pages
+    from app.pages.papers import pages  # those of app.pages.routes, and the pages about paper
+    from app.papers.routes import papers
     from app.petitions.routes import petitions
     from app.signin.routes import signin
     from app.supervision.routes import supervision
@@ -104,7 +105,7 @@ def _register_routes(app: Flask) -> None:
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
-    for blueprint in (signin, petitions, supervision, directory, files, messages):
+    for blueprint in (signin, petitions, supervision, directory, files, messages, papers):
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
     app.register_blueprint(operations)

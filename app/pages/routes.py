@@ -19,6 +19,7 @@ from app.errors import Forbidden, Invalid, Problem, Unauthorised, Unknown
 from app.files import service as files
 from app.pages.story import promises, readable
 from app.pages.text import dress, page, t
+from app.papers import service as papers
 from app.petitions import service as petitions
 from app.petitions.limits import allow_filing
 from app.petitions.schemas import ACTIONS, CATEGORIES, MessageDraft, PetitionDraft
@@ -91,7 +92,8 @@ def send_file() -> Response:
         with visitor():
             place = directory.open_division(written.get("division_code", ""))
         return _form(place, "no", key, written, errors)
-    shown = {name: receipt[name] for name in ("id", "serial", "pin", "filed_at", "promises")}
+    kept = ("id", "serial", "pin", "filed_at", "promises", "commitment", "promise")
+    shown = {name: receipt[name] for name in kept if name in receipt}
     shown["photo"] = _attach_to_new_case(UUID(str(receipt["id"])), request.files.get("photo"))
     answer = _see("receipt")
     answer.set_cookie(RECEIPT_COOKIE, _sealer().dumps(_as_text(shown)), **_private("/p/receipt"))
@@ -173,7 +175,7 @@ def _attach_to_new_case(petition_id: UUID, photo: FileStorage | None) -> str:
 @pages.get("/p/receipt")
 def receipt() -> Response:
     """Number and PIN, until the visitor says that they are written down."""
-    shown = _receipt()
+    shown = kept_receipt()
     if shown is None:
         return _see("case")
     return page("receipt.html", receipt=shown, promises=promises(shown["promises"]))
@@ -182,7 +184,7 @@ def receipt() -> Response:
 @pages.post("/p/receipt")
 def leave_receipt() -> Response:
     """Forget the PIN on this phone and open the case."""
-    shown = _receipt()
+    shown = kept_receipt()
     answer = _see("case")
     if shown is not None:
         with visitor():
@@ -196,7 +198,8 @@ def _sealer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="receipt-page")
 
 
-def _receipt() -> dict[str, Any] | None:
+def kept_receipt() -> dict[str, Any] | None:
+    """The receipt given on this phone within the hour, with its PIN; None once the visitor has put it away."""
     try:
         shown: dict[str, Any] = _sealer().loads(request.cookies.get(RECEIPT_COOKIE, ""), max_age=RECEIPT_SECONDS)
     except BadData:
@@ -265,7 +268,7 @@ def send_message() -> Response:
     """A message from the petitioner to the staff."""
     told = _load(MessageDraft(), {"body": request.form.get("body", "").replace("\r\n", "\n")})
     with signed_in("receipt") as who:
-        petitions.add_message(_own(who), who, told["body"])
+        petitions.add_message(own_case(who), who, told["body"])
     return _see("case", done=1)
 
 
@@ -276,7 +279,7 @@ def send_photo() -> Response:
     if photo is None or not photo.filename:
         raise Invalid({"photo": ["missing"]})
     with signed_in("receipt") as who:
-        files.attach_whole(_own(who), who, photo.filename, photo.stream)
+        files.attach_whole(own_case(who), who, photo.filename, photo.stream)
     return _see("case", done=1)
 
 
@@ -295,19 +298,22 @@ def act_on_case(event: str) -> Response:
             return _case_page(written, t("error.reason"))
     facts = _load(ACTIONS[event](), raw)
     with signed_in("receipt") as who:
-        petitions.act(_own(who), event, who, facts, version=_version(written))
+        petitions.act(own_case(who), event, who, facts, version=_version(written))
     return _see("case", done=1)
 
 
 def _case_page(written: dict[str, str], error: str | None) -> Response:
     with signed_in("receipt") as who:
-        view = petitions.case_view(_own(who), who)
+        view = petitions.case_view(own_case(who), who)
+        given = papers.list_papers(own_case(who))
     return page(
-        "case.html", 422 if error else 200, written=written, error=error, done="done" in request.args, **readable(view)
-    )
+        "case.html", 422 if error else 200, written=written, error=error, done="done" in request.args, papers=given,
+        **readable(view),
+    )  # fmt: skip
 
 
-def _own(who: Identity) -> UUID:
+def own_case(who: Identity) -> UUID:
+    """The case that a receipt has opened. Raises Unauthorised when there is none."""
     if who.petition_id is None:
         raise Unauthorised()
     return who.petition_id
