@@ -82,6 +82,7 @@ def _wuxing(teller: Teller) -> None:
     case.require(state="replied")
     case.act("wuxing.group6", "deliver", proof="当面答复并签收")
     case.require(state="resolved")
+    case.print_papers()
     teller.tell("wuxing.rate")
     case.act_as_petitioner("rate", grade="satisfied", office_grade="satisfied")
     case.require(state="rated", round=1, colour=None)
