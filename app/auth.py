@@ -100,13 +100,14 @@ _STAFF = text(
 # A villager sees what they filed, a receipt opens one case: both without an organisation, with the whole range of codes.
 _VILLAGER = text(
     """
-    SELECT set_config('mj.kind', 'petitioner', true), set_config('mj.person', v.id::text, true),
+    SELECT set_config('mj.kind', 'petitioner', true), set_config('mj.person', s.villager_id::text, true),
            set_config('mj.role', 'petitioner', true), set_config('mj.org', '', true), set_config('mj.lo', '', true),
            set_config('mj.hi', ':', true), set_config('mj.reach', 'own', true), set_config('mj.petition', '', true),
            set_config('mj.purpose', :purpose, true), coalesce((SELECT seconds FROM clock_offset), 0) AS seconds,
-           v.id AS person_id, NULL::uuid AS petition_id
-      FROM sessions s JOIN villagers v ON v.id = s.villager_id
-     WHERE s.id = :session AND s.kind = 'villager' AND s.revoked_at IS NULL AND s.expires_at > now()
+           s.villager_id AS person_id, NULL::uuid AS petition_id
+      FROM sessions s
+     WHERE s.id = :session AND s.kind = 'villager' AND s.villager_id IS NOT NULL
+       AND s.revoked_at IS NULL AND s.expires_at > now()
     """
 )
 

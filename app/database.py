@@ -7,11 +7,15 @@ transaction (`set_config(…, true)`): a pooled connection can not carry them in
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+import click
+from sqlalchemy import Row, text
+from sqlalchemy.exc import OperationalError
 
 from app import clock
+from app.config import URL_VARIABLES, DatabaseRole
 from app.extensions import db
 from workflows.actor import SYSTEM_ACTOR, Actor, Role
 
@@ -73,6 +77,14 @@ def set_actor(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "
     clock.offset_seconds.set(row[-1] or 0)
 
 
+def take_leave(petition_id: UUID) -> None:
+    """Let the actor still see this case until the transaction ends: for a change that takes it out of their sight.
+
+    PostgreSQL asks of a changed row that whoever changes it may see it afterwards too.
+    """
+    db.session.execute(text("SELECT set_config('mj.leaving', :id, true)"), {"id": str(petition_id)})
+
+
 @contextmanager
 def transaction(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "") -> Iterator[None]:
     """One transaction in the actor's name: committed at the end, rolled back on any exception."""
@@ -89,8 +101,30 @@ class UnsafeRole(RuntimeError):
     """The process is connected with a database role that row-level security would not bind."""
 
 
-def require_bound_role() -> None:
-    """Raise UnsafeRole when this connection is superuser, may bypass row-level security, or owns the tables."""
+class NoAnswer(click.ClickException):
+    """The database of this process does not answer; the text names the setting and what the driver says."""
+
+
+def require_bound_role(role: DatabaseRole) -> None:
+    """Raise UnsafeRole when this connection is superuser, may bypass row-level security, or owns the tables, and NoAnswer
+    when there is none. `role` is that of this process, for the name of the setting."""
+    try:
+        row = _rights()
+    except OperationalError as error:
+        db.session.rollback()
+        raise NoAnswer(
+            f"the database does not answer at {URL_VARIABLES[role]}: {' '.join(str(error.orig).split())}"
+        ) from None
+    name, superuser, bypass, owner = row
+    faults = [word for word, yes in (("superuser", superuser), ("BYPASSRLS", bypass), ("owner", owner)) if yes]
+    if faults:
+        raise UnsafeRole(
+            f"The database role {name!r} is {' and '.join(faults)}; row-level security would not bind it. "
+            "Give DATABASE_URL (web) and WORKER_DATABASE_URL (worker) roles of their own: see docs/how-to/deploy.md."
+        )
+
+
+def _rights() -> Row[Any]:
     row = db.session.execute(
         text(
             """
@@ -101,10 +135,4 @@ def require_bound_role() -> None:
         )
     ).one()
     db.session.rollback()
-    name, superuser, bypass, owner = row
-    faults = [word for word, yes in (("superuser", superuser), ("BYPASSRLS", bypass), ("owner", owner)) if yes]
-    if faults:
-        raise UnsafeRole(
-            f"The database role {name!r} is {' and '.join(faults)}; row-level security would not bind it. "
-            "Give DATABASE_URL (web) and WORKER_DATABASE_URL (worker) roles of their own: see docs/how-to/deploy.md."
-        )
+    return row

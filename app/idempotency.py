@@ -16,6 +16,14 @@ from app.signin.models import IdempotencyKey
 
 # 128 random bits are 22 characters of base64 or 32 of hexadecimal; a shorter key could be guessed.
 _KEY = re.compile(r"^[A-Za-z0-9_-]{22,128}$")
+# The header as the contract describes it, for routes that create.
+KEY_HEADER = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": True,
+    "schema": {"type": "string", "pattern": _KEY.pattern},
+    "description": "made at random by the client; the same key with the same body creates once",
+}
 
 _NEW_KEY = insert(IdempotencyKey.__table__).inline()
 

@@ -39,8 +39,8 @@ def put(
 ) -> None:
     """Store one message with the open transaction.
 
-    params: `serial`, `state` (its code) and `due` (a day, or the instant a limit passes). address: a phone, for one-time
-    codes only. once: a name of this very message; a second one of the same name is not stored.
+    params: `serial`, `state` (its code) and `due` (a day, or the instant a limit passes). address: a phone or
+    mailbox, for one-time codes and passwords only. once: a name of this very message; a second one of the same name is not stored.
     """
     row = _row(audience, template, petition_id, dict(params or {}), address)
     if once is not None:

@@ -9,21 +9,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app import calendar_store, clock, outbox, timeline
+from app.database import take_leave
 from app.directory.codes import lineage_of
 from app.directory.models import Organisation
 from app.errors import Problem, Unknown
 from app.extensions import db
 from app.petitions.models import OPEN_STATES, DeadlineRow, Petition, PetitionEventRow
 from app.supervision.models import SupervisionOrder
+from app.supervision.orders import issue_order, release_orders
 from workflows.actor import Actor
 from workflows.base import Step
-from workflows.deadlines import CaseEvent, Deadline, deadlines, ladder, limit, next_forced, remind_at
+from workflows.deadlines import CaseEvent, Deadline, deadlines, ladder, next_forced, remind_at
 from workflows.order import TABLE as ORDERS
-from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent
+from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent, PetitionState
 
 _RISING = {"expire", "rate", "change_rating"}
 LEADING_KINDS = ("petition_office", "office")
@@ -68,6 +70,8 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
         petition.dispatches += 1
     if petition.level != before_level or petition.owner_org_id is None:
         petition.owner_org_id = body_in_charge(petition.division_code, petition.level)
+    if petition.state == PetitionState.SEALED:
+        take_leave(petition.id)
     petition.version += 1
     facts = _told(petition, event, log, {**facts, "co_org_id": actor.org_id} if event == "co_report" else facts)
     row = timeline.append(
@@ -75,9 +79,10 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
     )
     _settle(petition, log, row)
     if event in _RISING and petition.supervised and petition.level != before_level and petition.state != "external":
-        _order(petition, "dissatisfied" if event != "expire" else "overdue")
+        reason = "dissatisfied" if event != "expire" else "overdue"
+        issue_order(petition, reason, level=petition.level, issuer_org_id=petition.owner_org_id)
     if petition.round != before_round or petition.state not in OPEN_STATES:
-        _release_orders(petition)
+        release_orders(petition)
     outbox.announce(event, petition)
     db.session.flush()
     return step
@@ -239,7 +244,9 @@ def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:
     def until(*ids: str) -> datetime | None:
         return next((live[one].due_at for one in ids if one in live), None)
 
-    petition.due_at = until("PT-21", "PT-05", "PT-12")
+    # A new body has its own time; before, the local limit (PT-12) runs beside the statutory one, and the earlier counts.
+    first_round = (live[one].due_at for one in ("PT-12", "PT-05") if one in live)
+    petition.due_at = until("PT-21") or min(first_round, default=None)
     petition.return_until = until("PT-04") or petition.return_until
     petition.rating_until = until("PT-13") or petition.rating_until
     petition.review_until = until("PT-09", "PT-07") or petition.review_until
@@ -248,46 +255,6 @@ def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:
     cards = [petition.colour, *(ladder(one, at, calendar) for one in live.values())]
     # Colours only climb: what went wrong stays visible until the case has ended.
     petition.colour = max(cards, key=lambda card: rank[card])
-
-
-def _release_orders(petition: Petition) -> None:
-    """An order asked the body of one round to act; with a new round, or at the end of the case, it has done its work."""
-    db.session.execute(
-        update(SupervisionOrder)
-        .where(SupervisionOrder.petition_id == petition.id, SupervisionOrder.state != "released")
-        .values(state="released"),
-        execution_options={"synchronize_session": False},
-    )
-
-
-def order_due_at() -> datetime:
-    """When a supervision order issued now must be answered: PT-22 in the version in force today."""
-    calendar, versions = calendar_store.current()
-    day = clock.today()
-    policy = max(
-        (one for one in versions if one.id == "PT-22" and one.valid_from <= day), key=lambda one: one.valid_from
-    )
-    return limit(policy, clock.now(), calendar).at
-
-
-def _order(petition: Petition, reason: str) -> None:
-    red = petition.dissatisfied >= 2 or petition.colour == "red"
-    db.session.execute(
-        insert(SupervisionOrder.__table__).values(
-            id=uuid4(),
-            petition_id=petition.id,
-            state="issued",
-            level=petition.level,
-            issuer_org_id=petition.owner_org_id,
-            target_org_id=petition.main_org_id,
-            reason=reason,
-            colour="red" if red else "yellow",
-            issued_at=clock.now(),
-            due_at=order_due_at(),
-            returns=0,
-            overdue=False,
-        )
-    )
 
 
 def move_order(order: SupervisionOrder, event: str, actor: Actor, **facts: Any) -> Step:

@@ -33,7 +33,7 @@ INSERT INTO petitions SELECT (json_populate_record(NULL::petitions, row_to_json(
          now() - (%(n)s - n) * interval '2.6 min' AS filed_at, current_date AS filed_on,
          (ARRAY(SELECT code FROM divisions WHERE level = 5 ORDER BY code))[1 + n %% (SELECT count(*) FROM divisions WHERE level = 5)] AS division_code,
          '村道路灯损坏 ' || n AS title, repeat('村委会旁边的路灯已经坏了两个星期。', 10) AS body, 'works' AS category, 'web' AS channel,
-         'appeal' AS item_type, 'P2' AS priority, false AS simple, false AS anonymous, '[]'::jsonb AS accused, '{}'::uuid[] AS accused_org_ids,
+         'appeal' AS item_type, 'P2' AS priority, false AS simple, 'named' AS way, '[]'::jsonb AS accused, '{}'::uuid[] AS accused_org_ids,
          1 AS people_count, (ARRAY['registered', 'accepted', 'dispatched', 'handling', 'rated', 'rated', 'closed', 'rated', 'rated', 'closed'])[1 + n %% 10] AS state,
          4 AS level, '{}'::uuid[] AS co_org_ids, '{}'::uuid[] AS co_waiting_org_ids, '{}'::uuid[] AS past_org_ids,
          '{}'::uuid[] AS past_handler_ids, '{}'::uuid[] AS returned_org_ids, 1 AS round, false AS designated, 0 AS returns, 0 AS dispatches,

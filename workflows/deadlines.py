@@ -24,7 +24,7 @@ LENGTHENING = frozenset({"approve_extension", "hold_hearing"})
 class CaseEvent:
     """One entry of a case's timeline: what happened, when (aware), the state it left the case in, and its facts.
 
-    Facts read here: priority, level, simple, anonymous, unreachable; days (approve_extension, approve_suspension,
+    Facts read here: priority, level, simple, channel, anonymous, unreachable; days (approve_extension, approve_suspension,
     hold_hearing); co_org_ids (dispatch and the start of a new round); co_org_id (add_co_handler, co_report: the
     co-handling body); policy (on a system event: the id of the policy whose limit passed).
     """
@@ -73,12 +73,17 @@ class Deadline:
         """First day of the policy version the clock runs by."""
         return self.policy.valid_from
 
+    @property
+    def immediate(self) -> bool:
+        """Whether the system does at once what is due, so that nobody can be late with it."""
+        return self.due_at <= self.started_at
+
     def overdue(self, now: datetime) -> bool:
-        """Whether the limit has passed: it ended late, or it runs and its time is over."""
-        return self.breached or (self.live and now >= self.due_at)
+        """Whether the limit has passed: it ended late, or it runs and its time is over. Never for an immediate one."""
+        return self.breached or (self.live and now >= self.due_at and not self.immediate)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Clock:
     """A clock while the log is being read."""
 
@@ -87,7 +92,8 @@ class _Clock:
     started_at: datetime
     amount: int
     unit: Unit
-    main: _Clock | None
+    begun: int  # the number of the event that started it
+    within: tuple[_Clock, ...]
     extended: int = 0
     paused: int = 0
     paused_span: int = 0
@@ -98,7 +104,7 @@ class _Clock:
 
     def due(self, calendar: WorkCalendar) -> Due:
         due = _count(self.started_at, self.amount, self.unit, self.extended, self.paused, calendar)
-        return min(due, self.main.due(calendar), key=lambda end: end.at) if self.main else due
+        return min((due, *(main.due(calendar) for main in self.within)), key=lambda end: end.at)
 
     def resume(self, day: date, calendar: WorkCalendar) -> None:
         """Adds the days since the pause began, as far as the cap allows."""
@@ -110,9 +116,13 @@ class _Clock:
         self.paused += calendar.workdays_between(self.pause_from, end) if self.unit == "W" else span
         self.pause_from = None
 
+    @property
+    def immediate(self) -> bool:
+        return self.unit == "H" and self.amount == 0
+
     def end(self, at: datetime, calendar: WorkCalendar, *, met: bool, breached: bool = False) -> None:
         self.ended_at, self.met = at, met
-        self.breached = breached or at >= self.due(calendar).at
+        self.breached = breached or (at >= self.due(calendar).at and not self.immediate)
 
 
 class _Reader:
@@ -163,15 +173,20 @@ class _Reader:
     def running(self) -> list[_Clock]:
         return [clock for clock in self.clocks if clock.ended_at is None]
 
-    def main(self) -> _Clock | None:
-        """The handling limit that rules: of two, the one that started last, so that a new body gets its own time."""
-        return next((clock for clock in reversed(self.running()) if clock.policy.main), None)
+    def ruling(self) -> tuple[_Clock, ...]:
+        """The handling limits that rule: those that started last, so that a new body gets its own time.
+
+        One event may start several, as acceptance starts the local limit and the statutory one above it. All of them
+        force, so that the one that ends first does, however an operator sets their lengths.
+        """
+        main = [clock for clock in self.running() if clock.policy.main]
+        return tuple(clock for clock in main if clock.begun == main[-1].begun)
 
     def forces(self, clock: _Clock) -> str | None:
         policy = clock.policy
         if clock.ended_at is not None or policy.breach is None or self.state not in policy.states:
             return None
-        if policy.main and clock is not self.main():
+        if policy.main and clock not in self.ruling():
             return None
         if policy.repeats and self.seen[policy.breach] >= policy.repeats:
             return policy.last_breach
@@ -207,7 +222,7 @@ class _Reader:
 
     def _expire(self, event: CaseEvent, running: Sequence[_Clock]) -> None:
         """Ends the clocks whose expiry this event is."""
-        forcing = [clock for clock in running if self.forces(clock) == event.event]
+        forcing = [clock for clock in running if self.forces(clock) == event.event and not clock.immediate]
         if not forcing:
             return
         passed = [clock for clock in forcing if event.at >= clock.due(self.calendar).at]
@@ -258,7 +273,8 @@ class _Reader:
         if policy.total_cap:
             amount = max(0, min(amount, policy.total_cap - self.suspended_days))
         counted = max((self.latest[name] for name in policy.counted_from if name in self.latest), default=event.at)
-        return _Clock(policy, key, counted, amount, unit, self.main() if policy.within_main else None)
+        begun = self.seen.total()
+        return _Clock(policy, key, counted, amount, unit, begun, self.ruling() if policy.within_main else ())
 
     def deadline(self, clock: _Clock) -> Deadline:
         paused = clock.pause_from is not None
@@ -318,6 +334,8 @@ def remind_at(deadline: Deadline, calendar: WorkCalendar) -> datetime | None:
     """From which instant on the approaching limit is announced (aware UTC); None when it never is."""
     reminders = deadline.policy.reminders
     moments: list[datetime] = []
+    if deadline.immediate:
+        return None
     if reminders.fraction:
         moments.append(deadline.due_at - (deadline.due_at - deadline.started_at) * reminders.fraction)
     if reminders.workdays and deadline.due_day:

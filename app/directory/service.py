@@ -1,11 +1,11 @@
 """Places, bodies, persons and staff: what the other features look up. Changes of staff are in app.directory.staff."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, tuple_
 
 from app import clock
 from app.directory.bodies import DISCIPLINE_KINDS, INTAKE_KINDS, KIND_LABELS, OrgKind
@@ -270,6 +270,27 @@ def valid_on(model: type[Post] | type[Kinship] | type[Appointment], day: date) -
 
 
 # Staff
+
+
+def staff_serving_at(org_ids: Collection[UUID]) -> dict[UUID, list[Row[Any]]]:
+    """Body → the accounts (id, email) that serve there today, with one query."""
+    if not org_ids:
+        return {}
+    today = clock.today()
+    found = db.session.execute(
+        select(Appointment.org_id, StaffAccount.id, StaffAccount.email)
+        .join(StaffAccount, StaffAccount.id == Appointment.account_id)
+        .where(
+            Appointment.org_id.in_(org_ids),
+            valid_on(Appointment, today),
+            or_(StaffAccount.left_on.is_(None), StaffAccount.left_on > today),
+        )
+        .distinct()
+    )
+    staff: dict[UUID, list[Row[Any]]] = {}
+    for row in found:
+        staff.setdefault(row.org_id, []).append(row)
+    return staff
 
 
 def staff_names(ids: Iterable[UUID | None]) -> dict[UUID, str]:

@@ -129,8 +129,8 @@ def continue_upload(headers: dict[str, str], upload_id: UUID) -> Any:
 @files.response(200, FileLink)
 def link_attachment(attachment_id: UUID) -> Any:
     """A link to the file that opens without sign-in for five minutes."""
-    with signed_in():
-        return links.link(attachment_id)
+    with signed_in() as who:
+        return links.link(attachment_id, who)
 
 
 @files.get("/files/<token>")

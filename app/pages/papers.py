@@ -7,7 +7,7 @@ from flask import Response, request
 
 from app.auth import signed_in, visitor
 from app.errors import Unauthorised
-from app.pages.routes import kept_receipt, own_case, pages
+from app.pages.phone import kept_receipt, own_case, pages
 from app.pages.text import dress, page
 from app.papers import receipts, recovery
 from app.papers import service as papers

@@ -3,11 +3,9 @@
 import re
 import secrets
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, redirect, request, url_for
-from itsdangerous import BadData, URLSafeTimedSerializer
+from flask import Response, current_app, redirect, request, url_for
 from marshmallow import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
@@ -15,36 +13,27 @@ from werkzeug.datastructures import FileStorage
 from app.auth import PAGE_COOKIE, VISITOR, Identity, signed_in, visitor
 from app.database import transaction
 from app.directory import service as directory
-from app.errors import Forbidden, Invalid, Problem, Unauthorised, Unknown
+from app.errors import Conflict, Invalid, Problem, Unauthorised, Unknown
 from app.files import service as files
+from app.pages.phone import RECEIPT_COOKIE, keep_receipt, kept_receipt, own_case, pages
 from app.pages.story import promises, readable
-from app.pages.text import dress, page, t
+from app.pages.text import dress, page, pick, t
 from app.papers import service as papers
 from app.petitions import service as petitions
 from app.petitions.limits import allow_filing
-from app.petitions.schemas import ACTIONS, CATEGORIES, MessageDraft, PetitionDraft
+from app.petitions.schemas import ACTIONS, CATEGORIES, WAYS, MessageDraft, PetitionDraft
+from app.privacy import own_data
+from app.privacy.schemas import DataRequestDraft, OwnData
 from app.signin import service as signin
 from app.signin.limits import one_try
-
-pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/p/static")
+from app.text import problem_text
 
 PROVINCE = "330000000000"
-RECEIPT_COOKIE = "mj_receipt"
-RECEIPT_SECONDS = 3600
 PETITIONER_ACTIONS = ("rate", "change_rating", "ask_review", "ask_recheck", "withdraw")
 _STEPS = {2: "city", 3: "county", 4: "township", 5: "village"}
 _DANGER = ("no", "called")
+PRIVACY_PARTS = ("who", "what", "why", "seen", "ways", "read", "kept", "rights", "complain")
 _MONEY = re.compile(r"(\d{1,11})(?:\.(\d{1,2}))?")
-
-
-@pages.before_request
-def refuse_other_sites() -> None:
-    """Refuse a form that another site sends: old browsers do not know SameSite cookies. Raises Forbidden."""
-    origin = request.headers.get("Origin")
-    if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
-        public = urlsplit(current_app.config["SETTINGS"].public_url).netloc
-        if urlsplit(origin).netloc != public:
-            raise Forbidden("cross-site")
 
 
 @pages.get("/")
@@ -54,6 +43,12 @@ def home() -> Response:
 
 
 # --- filing ----------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/p/privacy")
+def privacy() -> Response:
+    """What is kept about a petitioner, what for, how long, and the petitioner's rights (个人信息保护法 Arts 17, 35)."""
+    return page("privacy.html", parts=PRIVACY_PARTS)
 
 
 @pages.get("/p/file")
@@ -96,7 +91,7 @@ def send_file() -> Response:
     shown = {name: receipt[name] for name in kept if name in receipt}
     shown["photo"] = _attach_to_new_case(UUID(str(receipt["id"])), request.files.get("photo"))
     answer = _see("receipt")
-    answer.set_cookie(RECEIPT_COOKIE, _sealer().dumps(_as_text(shown)), **_private("/p/receipt"))
+    answer.set_cookie(RECEIPT_COOKIE, keep_receipt(_as_text(shown)), **_private("/p/receipt"))
     return answer
 
 
@@ -117,7 +112,8 @@ def _form(
 def _draft(written: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """The petition as the service takes it, and what is wrong with it: field of the form → message."""
     errors: dict[str, str] = {}
-    anonymous = written.get("who") == "anonymous"
+    way = written.get("who") if written.get("who") in WAYS else "named"
+    anonymous = way == "anonymous"
     for name in ("title", "body", "category") if anonymous else ("title", "body", "category", "name"):
         if not written.get(name):
             errors[name] = t("error.missing")
@@ -127,7 +123,7 @@ def _draft(written: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     raw: dict[str, Any] = {
         name: written[name] for name in ("division_code", "title", "body", "category", "item_type") if written.get(name)
     }
-    raw["anonymous"] = anonymous
+    raw["way"] = way
     raw["accused"] = [
         {"name": written[f"accused_name_{n}"], "post": written.get(f"accused_post_{n}", "")}
         for n in (1, 2, 3)
@@ -192,19 +188,6 @@ def leave_receipt() -> Response:
         _open_case(answer, tokens)
     answer.delete_cookie(RECEIPT_COOKIE, path="/p/receipt")
     return answer
-
-
-def _sealer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="receipt-page")
-
-
-def kept_receipt() -> dict[str, Any] | None:
-    """The receipt given on this phone within the hour, with its PIN; None once the visitor has put it away."""
-    try:
-        shown: dict[str, Any] = _sealer().loads(request.cookies.get(RECEIPT_COOKIE, ""), max_age=RECEIPT_SECONDS)
-    except BadData:
-        return None
-    return shown
 
 
 def _as_text(value: Any) -> Any:
@@ -283,6 +266,47 @@ def send_photo() -> Response:
     return _see("case", done=1)
 
 
+@pages.get("/p/my-data")
+def my_data() -> Response:
+    """What is kept about the holder of this receipt, what they asked for and what came of it."""
+    if PAGE_COOKIE not in request.cookies:
+        return _see("case")
+    return _my_data_page(None)
+
+
+@pages.get("/p/my-data/copy")
+def copy_my_data() -> Response:
+    """The same as a file to keep."""
+    with signed_in("receipt") as who:
+        copied = OwnData().dump(own_data.own_data(who))
+    answer = dress(current_app.response_class(current_app.json.dumps(copied), mimetype="application/json"))
+    answer.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
+    return answer
+
+
+@pages.post("/p/my-data")
+def ask_about_my_data() -> Response:
+    """Ask for correction or deletion."""
+    written = {name: value.replace("\r\n", "\n").strip() for name, value in request.form.items()}
+    with signed_in("receipt") as who:
+        corrected = {name: written[name] for name in ("name", "phone", "address") if written.get(name)}
+        draft = {"petition_id": str(own_case(who)), "kind": written.get("kind", ""), "wish": written.get("wish", "")}
+        asked = _load(DataRequestDraft(), {**draft, "corrected": corrected or None})
+        try:
+            own_data.request_change(asked, who)
+        except Conflict as refused:
+            zh_en = problem_text(refused.slug)
+        else:
+            zh_en = None
+    return _see("my_data", done=1) if zh_en is None else _my_data_page(pick(zh_en))
+
+
+def _my_data_page(error: str | None) -> Response:
+    with signed_in("receipt") as who:
+        cases = own_data.own_data(who)["cases"]
+    return page("my_data.html", 409 if error else 200, cases=cases, error=error, done="done" in request.args)
+
+
 @pages.post("/p/case/<event>")
 def act_on_case(event: str) -> Response:
     """Rate, change the rating, ask for review or re-review, withdraw."""
@@ -310,13 +334,6 @@ def _case_page(written: dict[str, str], error: str | None) -> Response:
         "case.html", 422 if error else 200, written=written, error=error, done="done" in request.args, papers=given,
         **readable(view),
     )  # fmt: skip
-
-
-def own_case(who: Identity) -> UUID:
-    """The case that a receipt has opened. Raises Unauthorised when there is none."""
-    if who.petition_id is None:
-        raise Unauthorised()
-    return who.petition_id
 
 
 def _load(schema: Any, raw: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from flask import current_app
 
 from app.pages.text import days_until, known, last_day_of, pick
 from workflows.petition import TABLE, PetitionState
+from workflows.petition_record import IN_CHARGE
 
 # 信访事项网上办理工作规程: each opinion and notice with its date.
 _ANSWERS = (
@@ -15,21 +16,6 @@ _ANSWERS = (
 )  # fmt: skip
 _ANSWER_PARTS = ("findings", "legal_basis", "opinion", "agreement", "reason", "note")
 _PAUSES = ("approve_extension", "approve_suspension", "resume", "resume_expired", "hold_hearing")
-# Here the body in charge has the case, and no longer (or not yet) the one that handles or handled it.
-_IN_CHARGE = frozenset(
-    [
-        "filed",
-        "registered",
-        "accepted",
-        "return_requested",
-        "merged",
-        "dissatisfied",
-        "escalated",
-        "reviewing",
-        "reviewed",
-        "rechecking",
-    ]
-)
 # A right of the petitioner is shown with its last day only while it can be used.
 _USES = {"PT-07": {"ask_review"}, "PT-09": {"ask_recheck"}, "PT-13": {"rate", "change_rating"}}
 _RATINGS = ("rate", "change_rating")
@@ -88,7 +74,7 @@ def _holder(view: Mapping[str, Any]) -> str | None:
         name: str = current_app.config["SETTINGS"].external_authority
         return name
     in_charge, handler = view["owner"], view["main_body"]
-    return in_charge if view["state"] in _IN_CHARGE else handler or in_charge
+    return in_charge if view["state"] in IN_CHARGE else handler or in_charge
 
 
 def _is_pause(one: Mapping[str, Any]) -> bool:

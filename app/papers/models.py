@@ -4,10 +4,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, Date, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.columns import INSTANT
 from app.extensions import db
 from app.papers.kinds import METHODS, NAMES
 
@@ -17,7 +18,8 @@ def _one_of(column: str, values: tuple[str, ...]) -> str:
 
 
 class Paper(db.Model):
-    """One paper of a case, as it was when it was made first: `printed` holds every word on it, `sha256` is of its file."""
+    """One paper of a case, as it was when it was made first: `printed` holds every word on it, `sha256` is of its file.
+    Of an erased case `printed` keeps number, body, basis and next step alone."""
 
     __tablename__ = "papers"
     __table_args__ = (
@@ -31,8 +33,8 @@ class Paper(db.Model):
     kind: Mapped[str] = mapped_column(Text)
     number: Mapped[str] = mapped_column(Text, unique=True)
     code: Mapped[str] = mapped_column(Text)
-    decided_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    decided_at: Mapped[datetime] = mapped_column(INSTANT)
+    made_at: Mapped[datetime] = mapped_column(INSTANT)
     last_on: Mapped[date | None] = mapped_column(Date)
     printed: Mapped[dict[str, Any]] = mapped_column(JSONB)
     maker: Mapped[str] = mapped_column(Text)
@@ -53,7 +55,7 @@ class PaperDelivery(db.Model):
     paper_id: Mapped[UUID] = mapped_column(ForeignKey("papers.id"), index=True)
     method: Mapped[str] = mapped_column(Text)
     on: Mapped[date] = mapped_column(Date)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    at: Mapped[datetime] = mapped_column(INSTANT)
     recorded_by: Mapped[UUID | None]
     org_id: Mapped[UUID | None]
     note: Mapped[str] = mapped_column(Text, default="")

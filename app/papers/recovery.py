@@ -9,6 +9,7 @@ from app.auth import Identity
 from app.database import set_actor
 from app.errors import Unauthorised
 from app.extensions import db
+from app.identity import store
 from app.petitions import service as petitions
 from app.signin import service as signin
 
@@ -24,14 +25,14 @@ def recover_receipts(phone: str, code: str, name: str, who: Identity) -> list[di
         signin.use_phone_code(phone, code)
     except Unauthorised as error:
         raise Unauthorised("not-recovered") from error
-    found = list(db.session.scalars(_FOUND, {"phone": phone, "name": name}))
+    found = list(db.session.scalars(_FOUND, {"mac": store.recovery_mac(phone, name)}))
     if not found:
         raise Unauthorised("not-recovered")
     # Each case is opened with no more rights than its own receipt has.
     return [_renew(petition_id, who) for petition_id in found]
 
 
-_FOUND = text("SELECT id FROM recoverable_petitions(:phone, :name)")
+_FOUND = text("SELECT id FROM recoverable_petitions(:mac)")
 
 
 def _renew(petition_id: UUID, who: Identity) -> dict[str, Any]:

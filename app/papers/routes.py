@@ -19,7 +19,6 @@ from app.papers.schemas import (
     RecoveredReceipts,
     Recovery,
 )
-from app.petitions.routes import KEY_HEADER
 from app.signin import limits
 from app.signin import service as signin
 from app.signin.limits import one_try
@@ -108,7 +107,7 @@ def print_paper(petition_id: UUID, seq: int) -> Any:
 @papers.post("/petitions/<uuid:petition_id>/papers/<int:seq>/deliveries")
 @papers.arguments(DeliveryDraft)
 @papers.response(201, DeliveryView)
-@papers.doc(parameters=[KEY_HEADER])
+@papers.doc(parameters=[idempotency.KEY_HEADER])
 def record_delivery(draft: dict[str, Any], petition_id: UUID, seq: int) -> Any:
     """Record that a paper was posted, handed over, or refused and left."""
     with signed_in("staff") as who:

@@ -28,17 +28,11 @@ from app.petitions.schemas import (
     Receipt,
     SearchQuery,
 )
+from app.privacy import reads
 from app.web import Blueprint, Schema
 from workflows.actor import Role
 
 petitions = Blueprint("petitions", __name__, url_prefix="/api/v1", description="信访事项 petitions")
-KEY_HEADER = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "required": True,
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22,128}$"},
-    "description": "made at random by the client; the same key with the same body creates once",
-}
 MATCH_HEADER = {
     "in": "header",
     "name": "If-Match",
@@ -59,7 +53,7 @@ MONEY_ROLES = INTAKE_ROLES | {Role.DEPARTMENT_HANDLER, Role.DISPATCHED_GROUP}
 @petitions.post("/petitions")
 @petitions.arguments(PetitionDraft)
 @petitions.response(201, Receipt)
-@petitions.doc(security=[{}, {"bearer": []}], parameters=[KEY_HEADER])
+@petitions.doc(security=[{}, {"bearer": []}], parameters=[idempotency.KEY_HEADER])
 def file_petition(draft: dict[str, Any]) -> Any:
     """File a petition: signed in by phone, or without any account."""
     key = idempotency.key_of_request()
@@ -71,7 +65,7 @@ def file_petition(draft: dict[str, Any]) -> Any:
 @petitions.post("/intake/petitions")
 @petitions.arguments(IntakeDraft)
 @petitions.response(201, Receipt)
-@petitions.doc(parameters=[KEY_HEADER])
+@petitions.doc(parameters=[idempotency.KEY_HEADER])
 def register_intake(draft: dict[str, Any]) -> Any:
     """Write down a letter, call, fax or visit, or file for a person who can not (the person confirms)."""
     key = idempotency.key_of_request()
@@ -104,9 +98,10 @@ def search_petitions(query: dict[str, Any]) -> Any:
 @petitions.arguments(PetitionQuery, location="query")
 @petitions.doc(responses={"200": {"description": "CSV", "content": {"text/csv": {"schema": {"type": "string"}}}}})
 def export_petitions(query: dict[str, Any]) -> Response:
-    """The list as CSV, streamed; no text and no names."""
+    """The list as CSV, streamed; no text and no names. The export goes on record."""
     with signed_in("staff") as who:
         actor = who.actor
+        reads.record_export(who, query)
 
     def lines() -> Iterator[str]:
         buffer = io.StringIO()
@@ -133,7 +128,7 @@ def get_petition(petition_id: UUID) -> Any:
 @petitions.post("/petitions/<uuid:petition_id>/messages")
 @petitions.arguments(MessageDraft)
 @petitions.response(201, MessageView)
-@petitions.doc(parameters=[KEY_HEADER])
+@petitions.doc(parameters=[idempotency.KEY_HEADER])
 def send_message(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Write on the case; moves no deadline."""
     with signed_in() as who:
@@ -151,7 +146,7 @@ def confirm_record(petition_id: UUID) -> Any:
 @petitions.post("/petitions/<uuid:petition_id>/money")
 @petitions.arguments(MoneyDraft)
 @petitions.response(201, MoneyView)
-@petitions.doc(parameters=[KEY_HEADER])
+@petitions.doc(parameters=[idempotency.KEY_HEADER])
 def record_money(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Record money claimed, recovered or paid out; answers the totals in fen."""
     with signed_in("staff") as who:
@@ -162,7 +157,7 @@ def record_money(draft: dict[str, Any], petition_id: UUID) -> Any:
 @petitions.post("/petitions/<uuid:petition_id>/meetings")
 @petitions.arguments(MeetingDraft)
 @petitions.response(201, Schema)
-@petitions.doc(parameters=[KEY_HEADER])
+@petitions.doc(parameters=[idempotency.KEY_HEADER])
 def record_meeting(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Record a joint meeting with its minutes."""
     with signed_in("staff") as who:

@@ -18,6 +18,15 @@ STATES = [state.value for state in PetitionState]
 SUSPENSION_REASONS = ("awaiting_court", "awaiting_appraisal", "awaiting_funds", "season", "force_majeure")
 REJECT_REASONS = ("final_same_facts", "litigation", "not_petition_matter", "unfounded_without_clues")
 ROUTES = ("litigation", "arbitration", "administrative_review", "police", "information_disclosure")
+WAYS = ("named", "confidential", "anonymous")
+# The consequences of each way are part of the contract, so that every client can show them before sending.
+WAY_CONSEQUENCES = (
+    "实名 named: the bodies that handle the case see who wrote, never the body or the person it names; you are told in "
+    "writing. 保密 confidential: nobody sees who wrote; messages reach you through the system. Two people of two bodies "
+    "may open it together for a written reason, and you are told. 匿名 anonymous: nothing about you is kept; only the "
+    "receipt number and the PIN give access, nobody can call you back, and there is no written notice. "
+    "It is chosen once and never changed."
+)
 MONEY = fields.Integer(strict=True, validate=validate.Range(1, 10**15), metadata={"description": "fen 分"})
 
 
@@ -59,7 +68,7 @@ class PetitionDraft(Schema):
     body = Text(10_000, least=2, required=True)
     category = fields.String(load_default="other", validate=validate.OneOf(CATEGORIES))
     item_type = fields.String(load_default="appeal", validate=validate.OneOf(("suggestion", "accusation", "appeal")))
-    anonymous = fields.Boolean(load_default=False)
+    way = fields.String(load_default="named", validate=validate.OneOf(WAYS), metadata={"description": WAY_CONSEQUENCES})
     name = Text(50, load_default=None, allow_none=True)
     phone = _phone(load_default=None, allow_none=True)
     address = Text(200, load_default=None, allow_none=True)
@@ -78,6 +87,8 @@ class PetitionDraft(Schema):
             raise ValidationError({"guardian": ["required for a petitioner under 14"]})
         if data.get("people_count", 1) > 1 and not data.get("representatives"):
             raise ValidationError({"representatives": ["required for a collective petition"]})
+        if data.get("way") == "confidential" and not (data.get("name") and (data.get("phone") or data.get("address"))):
+            raise ValidationError({"name": ["a confidential petition needs a name, and a phone or an address"]})
 
 
 class IntakeDraft(PetitionDraft):
@@ -163,6 +174,11 @@ class PetitionView(Schema):
     item_type = fields.String()
     channel = fields.String()
     priority = fields.String()
+    way = fields.String(validate=validate.OneOf(WAYS))
+    identity = fields.String(
+        validate=validate.OneOf(("shown", "sealed", "none", "unreadable", "erased")),
+        metadata={"description": "whether `people` says who wrote, and if not, why"},
+    )
     division_code = fields.String()
     place = fields.String()
     state = fields.String(validate=validate.OneOf(STATES))

@@ -1,6 +1,7 @@
 """Filing, reading and acting on petitions."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from app.directory.models import Division, Organisation
 from app.directory.service import accused_bodies
 from app.errors import Forbidden, Invalid, Problem, Unknown
 from app.extensions import db
+from app.identity import store
 from app.petitions import receipts
 from app.petitions.models import (
     OPEN_STATES,
@@ -20,10 +22,10 @@ from app.petitions.models import (
     Meeting,
     MoneyEntry,
     Petition,
-    Petitioner,
     Rating,
 )
 from app.petitions.schemas import ACTIONS
+from app.privacy import reads
 from app.text import catalogue
 from app.web import cursor_of, read_cursor
 from workflows.deadlines import Deadline
@@ -37,7 +39,6 @@ ROW = (
 # Built once, with the row as parameters: `values(…)` would be coerced and compiled for each row. Inline: nothing is read
 # back, so that somebody who may not see the row can write it.
 _NEW_PETITION = insert(Petition.__table__).inline()
-_NEW_PEOPLE = insert(Petitioner.__table__).inline()
 _NEW_MESSAGE = insert(CaseMessage.__table__).inline()
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
 _OFFICE_FACTS = {"co_org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
@@ -63,6 +64,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
     if place is None or place.level < 4:
         raise Invalid({"division_code": ["not a village or township of the present list"]})
     now = clock.now()
+    anonymous = draft["way"] == "anonymous"
     accused = [
         *draft["accused_org_ids"],
         *accused_bodies((one["name"] for one in draft["accused"]), draft["division_code"]),
@@ -80,7 +82,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         filed_at=now,
         filed_on=clock.today(),
         last_visible_at=now,
-        villager_id=who.actor.person_id if who.kind == "villager" and not draft["anonymous"] else None,
+        villager_id=who.actor.person_id if who.kind == "villager" and not anonymous else None,
         filed_by_id=who.actor.person_id if who.kind == "staff" else None,
         confirmed_at=None if who.kind == "staff" and draft.get("channel") in ("phone", "visit", "helper") else now,
         channel=draft.get("channel", "web"),
@@ -89,27 +91,26 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         level=level,
         owner_org_id=office,
         accused_org_ids=accused,
-        **{name: draft[name] for name in ("division_code", "title", "body", "category", "item_type", "anonymous")},
+        **{name: draft[name] for name in ("division_code", "title", "body", "category", "item_type", "way")},
         **{name: draft[name] for name in ("accused", "people_count", "claimed_fen")},
     )
     petition.pin_mac = receipts.pin_mac(petition.serial, pin)
     running = transitions.open_case(
         petition,
-        who.actor,
+        # Of an anonymous filing nothing is kept, the account that it was sent from included.
+        replace(who.actor, person_id=None) if anonymous and who.kind == "villager" else who.actor,
         {
             "priority": petition.priority,
             "level": level,
             "simple": petition.simple,
-            "anonymous": petition.anonymous,
-            "unreachable": petition.anonymous
-            or not (draft.get("name") and (draft.get("phone") or draft.get("address"))),
+            "anonymous": anonymous,
+            "unreachable": anonymous or not (draft.get("name") and (draft.get("phone") or draft.get("address"))),
             "channel": petition.channel,
         },  # fmt: skip
         write_first=lambda: _insert(petition),
     )
-    people = _people(petition.id, draft)
-    if people:
-        db.session.execute(_NEW_PEOPLE, people)
+    if people := _people(draft):
+        store.keep(petition.id, petition.way, people)
     receipt = {
         "id": petition.id,
         "serial": petition.serial,
@@ -158,10 +159,11 @@ def search(q: str, limit: int) -> dict[str, Any]:
 
 
 def case_view(petition_id: UUID, who: Identity) -> dict[str, Any]:
-    """The whole case as the reader may see it. Raises Unknown."""
+    """The whole case as the reader may see it; a look of staff goes on record. Raises Unknown."""
     petition = db.session.get(Petition, petition_id)
     if petition is None:
         raise Unknown()
+    reads.record(petition_id, "detail", who)
     return _view(petition, who)
 
 
@@ -296,7 +298,7 @@ def _defaults() -> dict[str, Any]:
             "level",
             "priority",
             "simple",
-            "anonymous",
+            "way",
             "people_count",
         ):
             if column.key in ("accused", "accused_org_ids"):
@@ -311,14 +313,15 @@ def _insert(petition: Petition) -> None:
     db.session.execute(_NEW_PETITION, values)
 
 
-def _people(petition_id: UUID, draft: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if draft["anonymous"]:
+def _people(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Who files: the person, up to five representatives of a collective, a guardian. Of an anonymous filing nobody."""
+    if draft["way"] == "anonymous":
         return []
     people = [{"part": "petitioner", "name": draft["name"], "phone": draft["phone"], "address": draft["address"]}]
     people += [{"part": "representative", "address": None, **one} for one in draft["representatives"]]
     if draft.get("guardian"):
         people.append({"part": "guardian", "name": draft["guardian"], "phone": None, "address": None})
-    return [{"id": uuid4(), "petition_id": petition_id, **one} for one in people if one["name"] or one["phone"]]
+    return [one for one in people if one["name"] or one["phone"]]
 
 
 def _check(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
@@ -350,14 +353,14 @@ def _page(rows: Any, limit: int) -> dict[str, Any]:
 
 # Everything that hangs on a case, in one round trip; each part stands under its own policy.
 _FOLDER = text(
-    """
+    f"""
     SELECT (SELECT json_agg(m ORDER BY m.at) FROM case_messages m WHERE m.petition_id = :id) AS messages,
            (SELECT json_agg(d ORDER BY d.due_at) FROM deadlines d WHERE d.petition_id = :id AND d.live) AS deadlines,
            (SELECT json_agg(a ORDER BY a.created_at) FROM attachments a
              WHERE a.petition_id = :id AND a.status <> 'uploading') AS attachments,
            (SELECT json_object_agg(kind, amount) FROM (SELECT kind, sum(amount_fen) AS amount FROM money_entries
              WHERE petition_id = :id GROUP BY kind) sums) AS money,
-           (SELECT json_agg(p) FROM petitioners p WHERE p.petition_id = :id) AS people,
+           {store.SEALED} AS sealed,
            (SELECT path FROM divisions WHERE code = :place) AS place,
            (SELECT json_object_agg(id, name) FROM organisations WHERE id = ANY(:bodies)) AS bodies
     """
@@ -374,6 +377,7 @@ def _view(petition: Petition, who: Identity) -> dict[str, Any]:
     ).one()
     name_of = {UUID(one): name for one, name in (folder.bodies or {}).items()}
     label = STATE_LABELS[PetitionState(petition.state)]
+    people = store.open_sealed(petition.id, folder.sealed)
     return {
         **{column.key: getattr(petition, column.key) for column in Petition.__table__.columns},
         "place": folder.place,
@@ -385,10 +389,19 @@ def _view(petition: Petition, who: Identity) -> dict[str, Any]:
         "timeline": [_event(row, name_of, outsider) for row in rows],
         "messages": [_message(one) for one in folder.messages or []],
         "attachments": folder.attachments or [],
-        "people": folder.people or [],
+        "people": people or [],
+        "identity": _identity(petition, people),
         "promises": [_stored_promise(one) for one in folder.deadlines or []],
         "money": _totals(petition, folder.money or {}),
     }
+
+
+def _identity(petition: Petition, people: list[dict[str, Any]] | None) -> str:
+    if petition.erased_at:
+        return "erased"
+    if people is None:
+        return "unreadable"
+    return "none" if petition.way == "anonymous" else "shown" if people else "sealed"
 
 
 def _totals(petition: Petition, sums: Mapping[str, int]) -> dict[str, int]:

@@ -23,15 +23,17 @@ from app.errors import Forbidden, Invalid, TooMany, Unauthorised
 from app.extensions import db
 from app.petitions.receipts import pin_mac
 from app.signin import limits
-from app.signin.credentials import hash_password as hash_password  # other features take it from here
+from app.signin.credentials import hash_password as hash_password  # other features take these two from here
 from app.signin.credentials import (
     needs_rehash,
     nobodys_hash,
+    out_of_date,
     password_matches,
     require_password,
     store_password,
     use_code,
 )
+from app.signin.credentials import one_time_password as one_time_password
 from workflows.actor import ROLE_LABELS, Role
 
 CODE_LIFE = timedelta(minutes=5)
@@ -60,7 +62,7 @@ class Tokens:
 
 _ACCOUNT = text(
     """
-    SELECT id, password_hash, must_change_password, totp_secret, totp_confirmed_at IS NOT NULL AS enrolled
+    SELECT id, password_hash, must_change_password, password_set_at, totp_secret, totp_confirmed_at IS NOT NULL AS enrolled
       FROM staff_accounts WHERE username = :username AND (left_on IS NULL OR left_on > :today)
     """
 )
@@ -79,7 +81,7 @@ def sign_in_staff(username: str, password: str, totp: str | None, appointment_id
     """Tokens for a staff account in one of its appointments: the one asked for, else the first.
 
     Raises Unauthorised (`wrong-credentials` for an unknown name, a person who has left, a wrong password or code alike;
-    `second-factor-needed` when only the code is missing) and Forbidden `no-appointment`.
+    `second-factor-needed` when only the code is missing, `one-time-password-expired`) and Forbidden `no-appointment`.
     """
     account = db.session.execute(_ACCOUNT, {"username": username, "today": clock.today()}).one_or_none()
     # An unknown name costs as much time as a known one.
@@ -90,6 +92,8 @@ def sign_in_staff(username: str, password: str, totp: str | None, appointment_id
             raise Unauthorised("second-factor-needed")
         if not use_code(account.id, account.totp_secret, totp):
             raise Unauthorised("wrong-credentials")
+    if out_of_date(account.must_change_password, account.password_set_at):
+        raise Unauthorised("one-time-password-expired")
     if needs_rehash(account.password_hash):
         store_password(account.id, password, must_change=account.must_change_password)
     return _appointed(account, appointment_id)

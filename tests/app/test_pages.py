@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 import app.pages
+from app.identity import store
 from app.pages.text import CONTENT_SECURITY_POLICY, catalogue
 from app.petitions.models import Petition
 from app.petitions.schemas import CATEGORIES, REJECT_REASONS, ROUTES, SUSPENSION_REASONS
+from app.privacy.own_data import GROUNDS
 from app.timeline import PUBLIC_EVENTS
 from workflows.petition import GRADES, OUTCOMES, RECHECK_OUTCOMES, REVIEW_OUTCOMES, PetitionState
 
@@ -166,17 +168,16 @@ def test_what_was_written_is_what_is_stored(db_session: Session, phone: FlaskCli
     assert stored.body == "村里租了我家三亩地。\n两年没有付钱。"
     assert stored.claimed_fen == 120_050
     assert [one["name"] for one in stored.accused] == ["竺某"]
-    person = db_session.execute(
-        text("SELECT name, phone FROM petitioners WHERE petition_id = :id"), {"id": stored.id}
-    ).one()
-    assert tuple(person) == ("陈小妹", "13800001234")
+    sealed = db_session.execute(text(f"SELECT {store.SEALED}"), {"id": stored.id}).scalar_one()
+    (person,) = store.opened(stored.id, sealed, store.keyring())
+    assert (person["name"], person["phone"]) == ("陈小妹", "13800001234")
 
 
 def test_an_anonymous_filing_keeps_no_identity_even_when_it_was_typed(db_session: Session, phone: FlaskClient) -> None:
     serial, _pin = file_case(phone, who="anonymous")
     stored = db_session.query(Petition).filter_by(serial=serial).one()
-    assert stored.anonymous
-    count = text("SELECT count(*) FROM petitioners WHERE petition_id = :id")
+    assert stored.way == "anonymous"
+    count = text("SELECT count(*) FROM sealed.identities WHERE petition_id = :id")
     assert db_session.execute(count, {"id": stored.id}).scalar() == 0
 
 
@@ -200,11 +201,23 @@ def test_mistakes_bring_the_form_back_with_everything_that_was_written(phone: Fl
     assert hidden(again, "key") == key
 
 
-@pytest.mark.parametrize("who", ["named", "anonymous"])
+@pytest.mark.parametrize("who", ["named", "confidential", "anonymous"])
 def test_name_and_a_way_to_be_told_are_asked_of_a_named_petitioner_only(phone: FlaskClient, who: str) -> None:
     key = hidden(phone.get(FORM_ADDRESS), "key")
     answer = phone.post("/p/file", data=filled(key, who=who, name="", phone=""))
-    assert answer.status_code == (422 if who == "named" else 303)
+    assert answer.status_code == (303 if who == "anonymous" else 422)
+
+
+def test_the_form_shows_what_each_way_means_before_anything_is_sent(phone: FlaskClient) -> None:
+    shown = words(phone.get(FORM_ADDRESS))
+    for way in ("named", "confidential", "anonymous"):
+        assert catalogue()[f"file.who.{way}.then"][0] in shown
+    assert 'href="/p/privacy"' in phone.get(FORM_ADDRESS).text
+
+
+def test_the_privacy_notice_names_the_rights_and_the_days_in_both_languages(phone: FlaskClient) -> None:
+    assert "15个工作日" in words(phone.get("/p/privacy"))
+    assert "15 working days" in words(phone.get("/p/privacy?lang=en"))
 
 
 def test_a_form_of_another_site_is_refused(phone: FlaskClient) -> None:
@@ -547,3 +560,28 @@ def test_text_stands_out_from_its_background_and_targets_are_large() -> None:
     for rule in (".button, button", ".choice", "input, select, textarea", ".bar a"):
         found = re.search(rf"^{re.escape(rule)} {{[^}}]*min-height: (\d+)px", css, re.MULTILINE)
         assert found and int(found[1]) >= 44, rule
+
+
+def test_my_data_is_shown_copied_and_asked_about_on_the_phone(phone: FlaskClient, db_session: Session) -> None:
+    serial, pin = file_case(phone, who="confidential")
+    phone.post("/p/case", data={"serial": serial, "pin": pin})
+    shown = words(phone.get("/p/my-data"))
+    assert serial in shown and "陈小妹" in shown and "13800001234" in shown
+    copy = phone.get("/p/my-data/copy")
+    assert copy.headers["Content-Disposition"] == 'attachment; filename="my-data.json"'
+    assert copy.json["cases"][0]["serial"] == serial
+    asked = phone.post("/p/my-data", data={"kind": "correct", "wish": "电话换了", "phone": "13800009999"})
+    assert (asked.status_code, asked.headers["Location"]) == (303, "/p/my-data?done=1")
+    assert "最迟" in words(phone.get("/p/my-data"))
+    again = phone.post("/p/my-data", data={"kind": "correct", "wish": "再改一次"})
+    assert again.status_code == 409 and "同类请求正在处理" in words(again)
+    assert phone.post("/p/my-data", data={"kind": "nothing", "wish": "x"}).status_code == 422
+
+
+def test_every_ground_of_a_refusal_has_plain_words() -> None:
+    assert {f"mine.ground.{one}" for one in GROUNDS} <= set(catalogue())
+
+
+def test_my_data_without_a_receipt_leads_to_the_look_up(app: Flask) -> None:
+    answer = app.test_client().get("/p/my-data")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/p/case")

@@ -92,7 +92,7 @@ def test_a_code_recovers_once(client, filed, code_for):
 
 def test_an_anonymous_case_and_one_where_the_phone_is_a_representatives_are_never_given_back(client, code_for, new_key):
     people = {"people_count": 3, "representatives": [{"name": NAME, "phone": PHONE}]}
-    for more in ({"anonymous": True, "name": NAME, "phone": PHONE}, {"name": "另一人", "phone": "13800000055", **people}):
+    for more in ({"way": "anonymous", "name": NAME, "phone": PHONE}, {"name": "另一人", "phone": "13800000055", **people}):
         assert client.post("/api/v1/petitions", json={**DRAFT, **more}, headers=new_key()).status_code == 201
     assert recover(client, code_for(PHONE)).status_code == 401
 

@@ -115,11 +115,18 @@ def way_to_an_answer(db_session):
 
 
 def test_every_action_of_the_way_to_an_answer_stays_within_its_budget(client, counted, place, as_staff, new_key, db_session):
-    (case,) = file_many(client, place, new_key, 1)
+    receipt = client.post("/api/v1/petitions", json=draft(place), headers=new_key()).json
+    case = receipt["id"]
     for username, action, facts in way_to_an_answer(db_session):
         headers = as_staff(username)
         counted.clear()
         cost(counted, "action", client.post(f"/api/v1/petitions/{case}/actions/{action}", json=facts, headers=headers))
+    # The dearest of all has a budget of its own: the case goes up, with a supervision order and its message.
+    token = client.post("/api/v1/auth/receipt/sign-in", json={name: receipt[name] for name in ("serial", "pin")}).json
+    bad = {"grade": "dissatisfied", "office_grade": "basic", "reason": "没有解决"}
+    headers = {"Authorization": f"Bearer {token['access_token']}"}
+    counted.clear()
+    cost(counted, "escalation", client.post(f"/api/v1/petitions/{case}/actions/rate", json=bad, headers=headers))
 
 
 def test_the_papers_of_a_case_cost_the_same_for_one_and_for_two(client, counted, place, as_staff, new_key, db_session):

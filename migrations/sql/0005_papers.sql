@@ -36,7 +36,11 @@ CREATE TABLE paper_deliveries (
 CREATE INDEX ix_paper_deliveries_paper_id ON paper_deliveries (paper_id);
 CREATE INDEX ix_paper_deliveries_petition_id ON paper_deliveries (petition_id);
 CREATE UNIQUE INDEX ix_paper_deliveries_once ON paper_deliveries (paper_id) WHERE method = 'online';
-CREATE INDEX ix_petitioners_phone ON petitioners (phone) WHERE part = 'petitioner' AND phone IS NOT NULL;
+
+-- A keyed digest of phone and name beside the sealed identity: it finds the case of a lost receipt and tells neither.
+ALTER TABLE sealed.identities ADD COLUMN recovery_mac TEXT;
+CREATE INDEX ix_identities_recovery_mac ON sealed.identities (recovery_mac) WHERE recovery_mac IS NOT NULL;
+ALTER TABLE data_requests ADD COLUMN recovery_mac TEXT;
 
 -- Appended to and never changed: nobody but the owner may update or delete. The worker has no business with papers.
 GRANT SELECT, INSERT ON papers, paper_deliveries TO mj_web;
@@ -60,12 +64,47 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
    WHERE s.number = given_number AND s.code = given_code
 $$;
 
--- Somebody who lost the receipt has no actor yet. The caller must have proved the phone, and names the person as filed.
-CREATE FUNCTION recoverable_petitions(given_phone text, given_name text) RETURNS TABLE (id uuid)
+-- Somebody who lost the receipt has no actor yet. The caller must have proved the phone; the digest is of that phone and of
+-- the name as filed. An anonymous case has no identity, an erased one has none any more.
+CREATE FUNCTION recoverable_petitions(given_mac text) RETURNS TABLE (id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT p.id FROM petitioners w JOIN petitions p ON p.id = w.petition_id
-   WHERE w.part = 'petitioner' AND w.phone = given_phone AND w.name = given_name AND NOT p.anonymous
+  SELECT p.id FROM sealed.identities i JOIN petitions p ON p.id = i.petition_id
+   WHERE i.recovery_mac = given_mac
    ORDER BY p.filed_at DESC, p.id DESC LIMIT 20
 $$;
-REVOKE ALL ON FUNCTION genuine_paper(text, text), recoverable_petitions(text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION genuine_paper(text, text), recoverable_petitions(text, text) TO mj_web;
+REVOKE ALL ON FUNCTION genuine_paper(text, text), recoverable_petitions(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION genuine_paper(text, text), recoverable_petitions(text) TO mj_web;
+
+-- As before, and the digest goes with the corrected identity.
+CREATE OR REPLACE FUNCTION apply_data_request(given uuid) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  r data_requests;
+BEGIN
+  SELECT * INTO r FROM data_requests WHERE id = given AND decision = 'granted' AND decided_at > mj_now() - interval '1 minute';
+  IF r.kind = 'correct' AND r.ciphertext IS NOT NULL THEN
+    UPDATE sealed.identities SET algorithm = r.algorithm, nonce = r.nonce, ciphertext = r.ciphertext,
+                                 recovery_mac = r.recovery_mac
+     WHERE petition_id = r.petition_id;
+  ELSIF r.kind = 'delete' THEN
+    PERFORM erase_content(r.petition_id);
+  END IF;
+END $$;
+
+-- What erase_content does to a case it does to its papers and to the digests of corrections: whoever marks a case as
+-- erased. Kind, number, code, days and hash stay, so that a paper in somebody's hands is still found genuine.
+CREATE FUNCTION erase_papers() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+  UPDATE papers SET printed = jsonb_build_object('number', printed->'number', 'body', printed->'body',
+                                                 'basis', printed->'basis', 'remedy', printed->'remedy')
+   WHERE petition_id = NEW.id;
+  UPDATE paper_deliveries SET note = '' WHERE petition_id = NEW.id;
+  UPDATE data_requests SET recovery_mac = NULL WHERE petition_id = NEW.id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER papers_are_erased AFTER UPDATE OF erased_at ON petitions FOR EACH ROW
+  WHEN (OLD.erased_at IS NULL AND NEW.erased_at IS NOT NULL) EXECUTE FUNCTION erase_papers();
+
+-- A look at a paper is a look at the case.
+ALTER TABLE case_reads DROP CONSTRAINT ck_case_reads_what,
+  ADD CONSTRAINT ck_case_reads_what CHECK (what IN ('detail', 'file', 'paper', 'identity', 'export'));
