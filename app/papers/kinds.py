@@ -10,8 +10,8 @@ class Kind:
     """One kind of paper.
 
     events: each makes one paper of this kind. word: its word in the number. articles: of 信访工作条例 it stands on.
-    policies: limits whose basis it also names, where they are in force. limit: the limits, the first running one of
-    which gives the last day of the next step; empty where there is none. by_main_body: issued by the body that handles
+    policies: limits whose basis it also names, where they are in force. limit: the limits that give the last
+    day of the next step: of those that run, the one that ends first, as at the door; empty where there is none. by_main_body: issued by the body that handles
     the case, whoever did the step; else by the body of the person who did it.
     """
 

@@ -146,7 +146,8 @@ def _make(petition: Petition, log: Sequence[PetitionEventRow]) -> dict[str, Any]
     calendar, versions = calendar_store.current()
     decided_on = words.shanghai_day(event.at)
     running = deadlines(timeline.as_case_events(log), versions, calendar)
-    limit = next((one for name in kind.limit for one in running if one.live and one.policy_id == name), None)
+    limits = (one for one in running if one.live and one.policy_id in kind.limit)
+    limit = min(limits, key=lambda one: one.due_at, default=None)
     in_force = policies(versions, decided_on)
     basis = kind.laws + [in_force[name].basis or "" for name in kind.policies if name in in_force]
     body = db.session.get(Organisation, _issuer(kind, log, petition))
