@@ -1,10 +1,19 @@
 """A lost receipt: found again with phone, code and name; never without all three, and no answer tells what exists."""
 
+import hmac
+from hashlib import sha256
+from pathlib import Path
+
 import pytest
+from flask_migrate import downgrade, upgrade
 from sqlalchemy import text
 
+from app.extensions import db
+from app.identity import store
 from tests.app.cases import VILLAGE
+from tests.conftest import SECRET
 
+MIGRATIONS = str(Path(__file__).parent.parent.parent / "migrations")
 PHONE, NAME = "13800000021", "毛小妹"
 DRAFT = {"division_code": VILLAGE, "title": "路灯不亮", "body": "村口路灯坏了半年。", "category": "works"}
 
@@ -112,3 +121,103 @@ def test_the_page_of_a_lost_receipt_leads_from_phone_to_number_and_new_pin(clien
     assert found.headers["Cache-Control"] == "no-store"
     assert filed[0]["pin"] not in found.get_data(as_text=True)
     assert client.post("/p/recover/code", data={"phone": "12"}).status_code == 422
+
+
+# --- what is kept for it -----------------------------------------------------------------------------------------------
+
+
+def digests(session):
+    session.rollback()
+    return session.scalars(text("SELECT recovery_mac FROM sealed.identities ORDER BY petition_id")).all()
+
+
+def test_a_confidential_case_is_given_back_without_a_word_of_who_filed(client, code_for, new_key):
+    draft = {**DRAFT, "way": "confidential", "name": NAME, "phone": PHONE}
+    filed = client.post("/api/v1/petitions", json=draft, headers=new_key()).json
+    answer = recover(client, code_for(PHONE))
+    assert answer.status_code == 200
+    (found,) = answer.json["items"]
+    assert found["serial"] == filed["serial"] and opens(client, found["serial"], found["pin"])
+    assert NAME not in answer.get_data(as_text=True) and PHONE not in answer.get_data(as_text=True)
+
+
+def test_one_phone_and_name_have_one_digest_and_neither_can_be_read_from_it(filed, db_session, app):
+    first, second = digests(db_session)
+    assert first == second and len(first) == 64
+    plain = f"{PHONE}\0{NAME}".encode()
+    secret = app.config["SETTINGS"].secret_key.encode()
+    assert first not in (sha256(plain).hexdigest(), hmac.new(secret, plain, sha256).hexdigest())
+
+
+@pytest.mark.parametrize("more", [{"name": NAME}, {"phone": PHONE}, {"name": NAME, "address": "村东头"}])
+def test_without_both_phone_and_name_no_digest_is_kept(client, new_key, db_session, more):
+    assert client.post("/api/v1/petitions", json={**DRAFT, **more}, headers=new_key()).status_code == 201
+    assert digests(db_session) == [None]
+
+
+def test_blanks_and_the_country_code_of_a_phone_do_not_change_its_digest(app):
+    with app.app_context():
+        ways = ("13800000021", " 138 0000-0021", "+8613800000021", "008613800000021")
+        assert len({store.recovery_mac(phone, NAME) for phone in ways}) == 1
+        assert store.recovery_mac("13800000022", NAME) != store.recovery_mac(PHONE, NAME)
+
+
+def decide(client, as_staff, own, new_key, case, **wish):
+    body = {"petition_id": case, "wish": "请更正或者删除。", **wish}
+    asked = client.post("/api/v1/my-data/requests", json=body, headers={**own, **new_key()})
+    assert asked.status_code == 201, asked.get_data(as_text=True)
+    path = f"/api/v1/data-requests/{asked.json['id']}/actions/decide"
+    done = client.post(path, json={"decision": "granted", "reason": "已核对。"}, headers=as_staff("shangtian.office"))
+    assert done.status_code == 200, done.get_data(as_text=True)
+
+
+@pytest.fixture
+def own(client, filed):
+    sign_in = {"serial": filed[0]["serial"], "pin": filed[0]["pin"]}
+    token = client.post("/api/v1/auth/receipt/sign-in", json=sign_in).json["access_token"]
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize(("name", "which"), [("毛晓梅", 0), (NAME, 1)])
+def test_after_a_correction_the_new_name_finds_the_case_and_the_old_one_the_other_alone(
+    client, filed, own, code_for, as_staff, new_key, name, which
+):
+    decide(client, as_staff, own, new_key, filed[0]["id"], kind="correct", corrected={"name": "毛晓梅"})
+    found = recover(client, code_for(PHONE), name=name).json["items"]
+    assert [one["serial"] for one in found] == [filed[which]["serial"]]
+
+
+@pytest.mark.slow
+def test_the_migration_fills_in_the_digests_of_what_was_sealed_before(
+    client, filed, own, new_key, db_session, monkeypatch
+):
+    asked = {"petition_id": filed[0]["id"], "kind": "correct", "wish": "名字写错了。", "corrected": {"name": "毛晓梅"}}
+    assert client.post("/api/v1/my-data/requests", json=asked, headers={**own, **new_key()}).status_code == 201
+    waiting = text("SELECT recovery_mac FROM data_requests")
+    before = (digests(db_session), db_session.scalars(waiting).all())
+    assert None not in before[0] + before[1] and before[1][0] not in before[0]
+    db_session.rollback()
+    db.session.remove()
+    db.engine.dispose()
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    downgrade(directory=MIGRATIONS, revision="0004")
+    upgrade(directory=MIGRATIONS)
+    assert (digests(db_session), db_session.scalars(waiting).all()) == before
+    db_session.execute(text("DELETE FROM sealed.data_keys WHERE petition_id = :id"), {"id": filed[0]["id"]})
+    db_session.commit()
+    downgrade(directory=MIGRATIONS, revision="0004")
+    upgrade(directory=MIGRATIONS)
+    left = db_session.execute(text("SELECT petition_id::text FROM sealed.identities WHERE recovery_mac IS NOT NULL"))
+    assert left.scalars().all() == [filed[1]["id"]], "what does not open gets no digest, and stops nothing"
+
+
+def test_an_erased_case_keeps_no_digest_and_is_not_given_back(
+    client, filed, own, code_for, as_staff, new_key, db_session
+):
+    case = filed[0]["id"]
+    decide(client, as_staff, own, new_key, case, kind="correct", corrected={"address": "村东头"})
+    assert client.post(f"/api/v1/petitions/{case}/actions/withdraw", json={}, headers=own).status_code == 200
+    decide(client, as_staff, own, new_key, case, kind="delete")
+    assert len(digests(db_session)) == 1
+    assert db_session.scalars(text("SELECT recovery_mac FROM data_requests")).all() == [None, None]
+    assert [one["serial"] for one in recover(client, code_for(PHONE)).json["items"]] == [filed[1]["serial"]]
