@@ -46,9 +46,9 @@ def receipt_slip() -> Response:
 
 @pages.get("/p/papers/<int:seq>.pdf")
 def paper_pdf(seq: int) -> Response:
-    """A statutory paper of the case that is open on this phone; opening it is its delivery."""
+    """A statutory paper of the case that is open on this phone; opening it is its delivery, asking for its size is not."""
     with signed_in("receipt") as who:
-        return _sheet(*papers.print_paper(own_case(who), seq, who))
+        return _sheet(*papers.print_paper(own_case(who), seq, who, opened=request.method != "HEAD"))
 
 
 @pages.get("/p/recover")

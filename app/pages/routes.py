@@ -329,7 +329,7 @@ def act_on_case(event: str) -> Response:
 def _case_page(written: dict[str, str], error: str | None) -> Response:
     with signed_in("receipt") as who:
         view = petitions.case_view(own_case(who), who)
-        given = papers.list_papers(own_case(who))
+        given = papers.list_papers(own_case(who), who)
     return page(
         "case.html", 422 if error else 200, written=written, error=error, done="done" in request.args, papers=given,
         **readable(view),

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Response
+from flask import Response, request
 
 from app import idempotency
 from app.auth import signed_in, visitor
@@ -92,16 +92,16 @@ def recover_receipts(body: dict[str, Any]) -> Any:
 @papers.response(200, PaperList)
 def list_papers(petition_id: UUID) -> Any:
     """The statutory papers of a case with numbers, last days and delivery records."""
-    with signed_in():
-        return {"items": service.list_papers(petition_id)}
+    with signed_in() as who:
+        return {"items": service.list_papers(petition_id, who)}
 
 
 @papers.get("/petitions/<uuid:petition_id>/papers/<int:seq>.pdf")
 @papers.response(200, **PDF)
 def print_paper(petition_id: UUID, seq: int) -> Any:
-    """One paper. When the petitioner opens it, that is recorded as its delivery online."""
+    """One paper. When the petitioner opens it, that is recorded as its delivery online; HEAD opens nothing."""
     with signed_in() as who:
-        return pdf_answer(*service.print_paper(petition_id, seq, who))
+        return pdf_answer(*service.print_paper(petition_id, seq, who, opened=request.method != "HEAD"))
 
 
 @papers.post("/petitions/<uuid:petition_id>/papers/<int:seq>/deliveries")

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from app import calendar_store, clock, timeline
 from app.auth import Identity
 from app.directory.models import Organisation
-from app.errors import Forbidden, Invalid, Unknown
+from app.errors import Conflict, Forbidden, Invalid, Unknown
 from app.extensions import db
 from app.papers import words
 from app.papers.kinds import BY_HAND, KIND_OF, ONLINE, Kind
@@ -26,6 +26,7 @@ from app.papers.printing import maker, to_pdf
 from app.papers.receipts import code_picture
 from app.petitions.models import Petition, PetitionEventRow
 from app.petitions.receipts import ALPHABET
+from app.privacy import reads
 from workflows.actor import Role
 from workflows.deadlines import Deadline, deadlines
 from workflows.policies import policies
@@ -46,12 +47,14 @@ _ONLINE = upsert(PaperDelivery.__table__).inline().on_conflict_do_nothing()
 _BY_HAND = insert(PaperDelivery.__table__).inline()
 
 
-def list_papers(petition_id: UUID) -> list[dict[str, Any]]:
+def list_papers(petition_id: UUID, who: Identity) -> list[dict[str, Any]]:
     """The papers of a case that the reader sees, oldest first, each with its delivery record. Raises Unknown.
 
-    A paper is made when it is asked for first, from the timeline alone, and kept as it was made.
+    A paper is made when it is asked for first, from the timeline alone, and kept as it was made. A look of staff goes on
+    record, since a delivery record may say who signed.
     """
     papers = _papers(petition_id)
+    reads.record(petition_id, "paper", who)
     rows = db.session.execute(
         text(
             """
@@ -68,10 +71,14 @@ def list_papers(petition_id: UUID) -> list[dict[str, Any]]:
     return [_view(paper, deliveries.get(paper.id, [])) for paper in papers]
 
 
-def print_paper(petition_id: UUID, seq: int, who: Identity) -> tuple[bytes, str]:
-    """The PDF of one paper, and its number. When the petitioner opens it, that is its delivery online. Raises Unknown."""
+def print_paper(petition_id: UUID, seq: int, who: Identity, *, opened: bool) -> tuple[bytes, str]:
+    """The PDF of one paper, and its number. When the petitioner has it `opened`, that is its delivery online; a look of
+    staff goes on record. Raises Unknown, Conflict `already-erased`."""
     paper = _paper(petition_id, seq)
-    if who.actor.kind == "petitioner":
+    if "paragraphs" not in paper.printed:
+        raise Conflict("already-erased")
+    reads.record(petition_id, "paper", who, details={"seq": seq})
+    if opened and who.actor.kind == "petitioner":
         db.session.execute(_ONLINE, _delivery_row(paper, ONLINE, clock.today(), who, ""))
     return to_pdf("paper", paper.printed, paper.decided_at), paper.number
 
@@ -129,6 +136,9 @@ def _papers(petition_id: UUID) -> list[Paper]:
     missing = [n for n in wanted if log[n].seq not in {paper.seq for paper in made}]
     if missing:
         petition = db.session.get_one(Petition, petition_id)
+        if petition.erased_at:
+            # The words are gone: what could be made now would not be the paper of then.
+            return made
         rows = [_make(petition, log[: n + 1]) for n in missing]
         db.session.execute(_NEW_PAPER, rows)
         made = _made(petition_id)

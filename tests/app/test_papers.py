@@ -338,6 +338,45 @@ def test_opening_a_paper_is_its_delivery_online_once_and_only_for_the_petitioner
     assert (sent["method"], sent["on"], sent["body"]) == ("online", clock.today().isoformat(), None)
 
 
+def test_a_head_request_delivers_nothing(answered, client):
+    paper = answered.papers()[-1]
+    told = client.head(paper["url"], headers=answered.own)
+    assert told.status_code == 200 and told.data == b""
+    assert answered.papers()[-1]["deliveries"] == []
+
+
+def test_what_staff_see_of_papers_is_on_record_and_the_petitioners_own_look_is_not(answered, client, as_staff):
+    def on_record():
+        reads = client.get(f"{answered.path}/reads", headers=as_staff("auditor")).json["items"]
+        return [(one["role"], one["purpose"], one["details"]) for one in reads if one["what"] == "paper"]
+
+    paper = answered.papers()[-1]
+    answered.pdf(paper)
+    assert on_record() == []
+    answered.papers("shangtian.office")
+    answered.pdf(paper, "fenghua.office")
+    assert on_record() == [
+        ("petition_office", "oversees", {"seq": paper["seq"]}), ("township_office", "in_charge", {}),
+    ]  # fmt: skip
+
+
+def test_of_an_erased_case_the_words_are_gone_and_its_papers_are_still_found_genuine(answered, client, db_session, as_staff):
+    paper, reader = answered.papers()[-1], as_staff("shangtian.office")
+    db_session.execute(text("DELETE FROM papers WHERE seq <> :seq"), {"seq": paper["seq"]})
+    db_session.execute(text("SELECT erase_content(:id)"), {"id": answered.receipt["id"]})
+    db_session.commit()
+    rows = db_session.scalars(text("SELECT row_to_json(p)::text FROM papers p")).all()
+    assert len(rows) == 1 and "工程款" not in rows[0] and answered.receipt["serial"] not in rows[0]
+    (left,) = client.get(f"{answered.path}/papers", headers=reader).json["items"]
+    assert {name: left[name] for name in ("number", "code", "sha256", "next")} == {
+        name: paper[name] for name in ("number", "code", "sha256", "next")
+    }
+    refused = client.get(paper["url"], headers=reader)
+    assert (refused.status_code, refused.json["type"]) == (409, "/problems/already-erased")
+    query = urlencode({"number": paper["number"], "code": paper["code"]})
+    assert client.get(f"/api/v1/papers/verify?{query}").json["genuine"] is True
+
+
 def test_staff_record_how_a_paper_was_handed_over_once_for_each_key(answered, client, as_staff, new_key):
     paper, headers = answered.papers()[-1], {**as_staff("shangtian.office"), **new_key()}
     draft = {"method": "refused", "on": clock.today().isoformat(), "note": "拒收,两名见证人在场"}
