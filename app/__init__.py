@@ -107,6 +107,7 @@ def _register_routes(app: Flask) -> None:
     from app.messages.routes import messages
     from app.operations import operations
     from app.pages import papers as _paper_pages  # noqa: F401, its pages hang on the same blueprint
+    from app.pages.dossier import dossier
     from app.pages.routes import pages
     from app.papers.routes import papers
     from app.petitions.routes import petitions
@@ -117,7 +118,7 @@ def _register_routes(app: Flask) -> None:
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
-    for blueprint in (signin, petitions, identity, privacy, supervision, directory, files, messages, papers):
+    for blueprint in (signin, petitions, dossier, identity, privacy, supervision, directory, files, messages, papers):
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
     app.register_blueprint(operations)

@@ -95,8 +95,13 @@ def _fenghua(teller: Teller) -> None:
     minutes = "会议明确:承租企业限期补缴拖欠租金,街道代管,分期发放到户,农业农村局核对面积。"
     meeting = {"held_at": teller.now().isoformat(), "org_ids": [discipline, *bureaus], "minutes": minutes}
     case.note("shangtian.discipline", "meetings", meeting)
-    events = [event["event"] for event in case.look("shangtian.discipline")["timeline"]]
+    case.look("shangtian.discipline")
+    events = [event["event"] for event in case.view["timeline"]]
     teller.require("hold_meeting" in events, "the meeting on the timeline")
+    teller.require(
+        [one["minutes"] for one in case.view["meetings"]] == [minutes], "the minutes in the view of the staff"
+    )
+    teller.require(case.look()["meetings"] == [], "no minutes in the view of the petitioner")
     teller.tell("fenghua.recover")
     teller.forward(timedelta(days=12))
     money = {"kind": "recovered", "amount_fen": RENT_FEN, "on": teller.today().isoformat(), "note": "承租企业补缴"}

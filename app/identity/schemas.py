@@ -2,10 +2,16 @@
 
 from marshmallow import fields, validate
 
-from app.petitions.schemas import PersonView
 from app.web import Schema, Text
 
 REASON_LEAST = 20
+
+
+class PersonView(Schema):
+    part = fields.String()
+    name = fields.String(allow_none=True)
+    phone = fields.String(allow_none=True)
+    address = fields.String(allow_none=True)
 
 
 class OpeningDraft(Schema):

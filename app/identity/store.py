@@ -13,6 +13,7 @@ import orjson
 from flask import current_app
 from sqlalchemy import text
 
+from app.errors import Problem
 from app.extensions import db
 from app.sealing import Box, Keyring, SealError, WrappedKey, keyring_of
 
@@ -82,6 +83,31 @@ def sealed_values(petition_id: UUID, people: Sequence[Mapping[str, Any]], ring: 
         "key_id": wrapped.key_id, "key_algorithm": wrapped.box.algorithm, "key_nonce": wrapped.box.nonce,
         "wrapped": wrapped.box.ciphertext,
     }  # fmt: skip
+
+
+def phone_mac(phone: str) -> str:
+    """What an account is found by instead of its telephone number: useless without the key of the server."""
+    secret = current_app.config["SECRET_KEY"].encode()
+    return hmac.new(secret, f"villager\0{phone}".encode(), hashlib.sha256).hexdigest()
+
+
+def seal_phone(villager_id: UUID, phone: str, ring: Keyring) -> dict[str, str]:
+    """The number of an account, sealed as the identity of a case is, as one JSON value of the form of SEALED."""
+    values = sealed_values(villager_id, [{"part": "account", "phone": phone}], ring)
+    return {
+        name: base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
+        for name, value in values.items()
+        if name != "petition_id"
+    }
+
+
+def phone_of(villager_id: UUID, sealed: Mapping[str, str]) -> str:
+    """The number of an account again. Raises Problem `identity-unreadable` (503) when it does not open."""
+    people = open_sealed(villager_id, sealed)
+    if not people:
+        raise Problem("identity-unreadable", status=503)
+    number: str = people[0]["phone"]
+    return number
 
 
 def open_sealed(petition_id: UUID, sealed: Mapping[str, str] | None) -> list[dict[str, Any]] | None:

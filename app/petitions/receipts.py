@@ -10,12 +10,6 @@ from flask import current_app
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 
-def new_serial() -> str:
-    """A random receipt number, MJ-XXXX-XXXX-XXXX-XXXX: 79 bits, so that guessing one is hopeless."""
-    groups = ["".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4)]
-    return "MJ-" + "-".join(groups)
-
-
 def _mac(purpose: str, *parts: str) -> bytes:
     key = current_app.config["SECRET_KEY"].encode()
     return hmac.new(key, "\0".join((purpose, *parts)).encode(), hashlib.sha256).digest()
@@ -27,7 +21,8 @@ def pin_for(key: str) -> str:
 
 
 def serial_for(key: str) -> str:
-    """The receipt number that belongs to an idempotency key."""
+    """The receipt number that belongs to an idempotency key: MJ-XXXX-XXXX-XXXX-XXXX, 79 bits, so that guessing one is
+    hopeless."""
     number = int.from_bytes(_mac("serial", key)[:16])
     letters = []
     for _ in range(16):

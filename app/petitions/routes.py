@@ -15,6 +15,7 @@ from app.petitions import export, service
 from app.petitions.limits import allow_filing
 from app.petitions.schemas import (
     ACTIONS,
+    DisputeDraft,
     IntakeDraft,
     MeetingDraft,
     MessageDraft,
@@ -47,7 +48,10 @@ INTAKE_ROLES = frozenset(
         Role.UPPER_DISCIPLINE, Role.VILLAGE_SUPERVISOR, Role.GRID_WORKER, Role.WOMENS_FEDERATION,
     }
 )  # fmt: skip
-MONEY_ROLES = INTAKE_ROLES | {Role.DEPARTMENT_HANDLER, Role.DISPATCHED_GROUP}
+# Who may record money and meetings: whoever can handle a case, but nobody who only writes one down.
+RECORDING_ROLES = (INTAKE_ROLES - {Role.GRID_WORKER, Role.WOMENS_FEDERATION}) | {
+    Role.DEPARTMENT_HANDLER, Role.DISPATCHED_GROUP,
+}  # fmt: skip
 
 
 @petitions.post("/petitions")
@@ -132,7 +136,7 @@ def get_petition(petition_id: UUID) -> Any:
 def send_message(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Write on the case; moves no deadline."""
     with signed_in() as who:
-        return idempotency.once(draft, lambda: service.add_message(petition_id, who, **draft))
+        return {**idempotency.once(draft, lambda: service.add_message(petition_id, who, **draft)), "body": draft["body"]}
 
 
 @petitions.post("/petitions/<uuid:petition_id>/confirmation")
@@ -143,6 +147,18 @@ def confirm_record(petition_id: UUID) -> Any:
         return service.confirm(petition_id, who)
 
 
+@petitions.post("/petitions/<uuid:petition_id>/disputes")
+@petitions.arguments(DisputeDraft)
+@petitions.response(201, Schema)
+@petitions.doc(parameters=[idempotency.KEY_HEADER])
+def dispute_record(draft: dict[str, Any], petition_id: UUID) -> Any:
+    """The petitioner says that the record is not what they said; it stays unconfirmed."""
+    with signed_in("petitioner") as who:
+        return idempotency.once(
+            draft, lambda: service.dispute_record(petition_id, who, draft["body"]) or {"done": True}
+        )
+
+
 @petitions.post("/petitions/<uuid:petition_id>/money")
 @petitions.arguments(MoneyDraft)
 @petitions.response(201, MoneyView)
@@ -150,7 +166,7 @@ def confirm_record(petition_id: UUID) -> Any:
 def record_money(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Record money claimed, recovered or paid out; answers the totals in fen."""
     with signed_in("staff") as who:
-        _require(who.actor.role, MONEY_ROLES)
+        _require(who.actor.role, RECORDING_ROLES)
         return idempotency.once(draft, lambda: service.record_money(petition_id, who, draft))
 
 
@@ -161,7 +177,7 @@ def record_money(draft: dict[str, Any], petition_id: UUID) -> Any:
 def record_meeting(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Record a joint meeting with its minutes."""
     with signed_in("staff") as who:
-        _require(who.actor.role, MONEY_ROLES)
+        _require(who.actor.role, RECORDING_ROLES)
         return idempotency.once(draft, lambda: service.record_meeting(petition_id, who, draft) or {"done": True})
 
 

@@ -1,6 +1,6 @@
 """Filing, reading and acting on petitions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +12,7 @@ from app.auth import Identity
 from app.directory.codes import fault_of
 from app.directory.models import Division, Organisation
 from app.directory.service import accused_bodies
-from app.errors import Forbidden, Invalid, Problem, Unknown
+from app.errors import Conflict, Forbidden, Invalid, Problem, Unknown
 from app.extensions import db
 from app.identity import store
 from app.petitions import receipts
@@ -41,7 +41,7 @@ ROW = (
 _NEW_PETITION = insert(Petition.__table__).inline()
 _NEW_MESSAGE = insert(CaseMessage.__table__).inline()
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
-_OFFICE_FACTS = {"co_org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
+_OFFICE_FACTS = {"co_org_ids", "org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
 
 
 def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         filed_by_id=who.actor.person_id if who.kind == "staff" else None,
         confirmed_at=None if who.kind == "staff" and draft.get("channel") in ("phone", "visit", "helper") else now,
         channel=draft.get("channel", "web"),
-        priority=draft.get("priority", "P2"),
+        priority="P0" if draft.get("in_danger") else draft.get("priority", "P2"),
         simple=draft.get("simple", False),
         level=level,
         owner_org_id=office,
@@ -104,7 +104,8 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
             "level": level,
             "simple": petition.simple,
             "anonymous": anonymous,
-            "unreachable": anonymous or not (draft.get("name") and (draft.get("phone") or draft.get("address"))),
+            "unreachable": anonymous
+            or not (draft["name"] and any(draft[name] for name in ("phone", "address", "guardian_phone"))),
             "channel": petition.channel,
         },  # fmt: skip
         write_first=lambda: _insert(petition),
@@ -172,14 +173,17 @@ def act(
 ) -> dict[str, Any]:
     """Do `event` to the case and return it as it is now.
 
-    Raises Unknown (404), WrongState (409), NotAllowed (403), MissingFact (422), Problem 412 when `version` is old.
+    Raises Unknown (404), WrongState (409), NotAllowed (403), MissingFact or Invalid (422), Problem 412 when `version`
+    is old.
     """
     petition = transitions.lock(petition_id, version)
     given = {name: value for name, value in facts.items() if value is not None}
     _check(petition, event, given)
     transitions.move(petition, event, who.actor, **given)
-    if event == "register" and "simple" in given:
-        petition.simple = given["simple"]
+    if event == "register":
+        # The first limits that differ by these two start with the dispatch, so nothing that runs already is moved.
+        petition.simple = given.get("simple", petition.simple)
+        petition.priority = given.get("priority", petition.priority)
     if event in ("rate", "change_rating"):
         db.session.add(
             Rating(
@@ -200,6 +204,18 @@ def confirm(petition_id: UUID, who: Identity) -> dict[str, Any]:
     return _view(petition, who)
 
 
+def dispute_record(petition_id: UUID, who: Identity, said: str) -> None:
+    """The petitioner says that the record is not what they said, and what they did say: a message that staff see. The
+    record stays as it was written and unconfirmed. Raises Conflict `already-confirmed`.
+    """
+    petition = transitions.lock(petition_id)
+    if petition.confirmed_at is not None:
+        raise Conflict("already-confirmed")
+    add_message(petition_id, who, said)
+    note(petition, "dispute_record", who, {})
+    db.session.flush()
+
+
 def renew_pin(petition_id: UUID, who: Identity) -> dict[str, Any]:
     """Give the case a new PIN and return its receipt without the promises. The earlier PIN stops working.
 
@@ -214,7 +230,10 @@ def renew_pin(petition_id: UUID, who: Identity) -> dict[str, Any]:
 
 
 def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool = False) -> dict[str, Any]:
-    """Write a message on the case. Moves no deadline. A petitioner's message is never internal."""
+    """Write a message on the case and return all of it but its text, so that no second copy is kept of that anywhere.
+
+    Moves no deadline. A petitioner's message is never internal: raises Forbidden.
+    """
     if internal and who.actor.kind == "petitioner":
         raise Forbidden()
     petition = transitions.lock(petition_id)
@@ -228,7 +247,7 @@ def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool =
         note(petition, event, who, {})
         outbox.announce(event, petition)
     db.session.flush()
-    return _message(message)
+    return {name: value for name, value in _message(message).items() if name != "body"}
 
 
 def record_money(petition_id: UUID, who: Identity, entry: Mapping[str, Any]) -> dict[str, int]:
@@ -261,6 +280,7 @@ def record_meeting(petition_id: UUID, who: Identity, meeting: Mapping[str, Any])
     petition = transitions.lock(petition_id)
     if meeting["held_at"] > clock.now():
         raise Invalid({"held_at": ["in the future"]})
+    _require_bodies(meeting["org_ids"], "org_ids")
     db.session.add(Meeting(id=uuid4(), petition_id=petition_id, recorded_by=who.actor.person_id, **meeting))
     note(petition, "hold_meeting", who, {"org_ids": meeting["org_ids"]})
     db.session.flush()
@@ -282,7 +302,8 @@ def note(petition: Petition, event: str, who: Identity, facts: Mapping[str, Any]
     row = timeline.append(
         petition.id, petition.version, event, who.actor, from_state=petition.state, to_state=petition.state, facts=facts
     )
-    if row.public or event == "message_from_staff":
+    if (row.public and who.actor.kind != "petitioner") or event == "message_from_staff":
+        # What petitioners do themselves does not break the silence of an office.
         petition.last_visible_at = row.at
 
 
@@ -320,12 +341,17 @@ def _people(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
     people = [{"part": "petitioner", "name": draft["name"], "phone": draft["phone"], "address": draft["address"]}]
     people += [{"part": "representative", "address": None, **one} for one in draft["representatives"]]
     if draft.get("guardian"):
-        people.append({"part": "guardian", "name": draft["guardian"], "phone": None, "address": None})
+        people.append(
+            {"part": "guardian", "name": draft["guardian"], "phone": draft["guardian_phone"], "address": None}
+        )
     return [one for one in people if one["name"] or one["phone"]]
 
 
 def _check(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
-    """What the chart can not know: that the ids in the facts name something, and that a merge makes no circle."""
+    """What the chart can not know: that the ids in the facts name something, that a merge makes no circle, and that a
+    priority is corrected with a reason."""
+    if event == "register" and facts.get("priority", petition.priority) != petition.priority and "reason" not in facts:
+        raise Invalid({"reason": ["required when the priority is corrected"]})
     if event == "merge":
         parent = db.session.get(Petition, facts["parent_id"])
         if (
@@ -339,9 +365,13 @@ def _check(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
         facts.get("co_org_ids", ())
     )
     if wanted:
-        known = set(db.session.scalars(select(Organisation.id).where(Organisation.id.in_(wanted), Organisation.active)))
-        if wanted - known:
-            raise Invalid({"main_org_id": ["no such body"]})
+        _require_bodies(wanted, "main_org_id")
+
+
+def _require_bodies(wanted: Iterable[UUID], field: str) -> None:
+    known = set(db.session.scalars(select(Organisation.id).where(Organisation.id.in_(wanted), Organisation.active)))
+    if set(wanted) - known:
+        raise Invalid({field: ["no such body"]})
 
 
 def _page(rows: Any, limit: int) -> dict[str, Any]:
@@ -361,6 +391,10 @@ _FOLDER = text(
            (SELECT json_object_agg(kind, amount) FROM (SELECT kind, sum(amount_fen) AS amount FROM money_entries
              WHERE petition_id = :id GROUP BY kind) sums) AS money,
            {store.SEALED} AS sealed,
+           (SELECT json_agg(json_build_object('held_at', m.held_at, 'minutes', m.minutes, 'bodies',
+                     (SELECT json_agg(o.name ORDER BY o.level, o.name) FROM organisations o WHERE o.id = ANY(m.org_ids)))
+                   ORDER BY m.held_at)
+              FROM meetings m WHERE m.petition_id = :id) AS meetings,
            (SELECT path FROM divisions WHERE code = :place) AS place,
            (SELECT json_object_agg(id, name) FROM organisations WHERE id = ANY(:bodies)) AS bodies
     """
@@ -388,6 +422,7 @@ def _view(petition: Petition, who: Identity) -> dict[str, Any]:
         "allowed_actions": transitions.actions_for(petition, who.actor),
         "timeline": [_event(row, name_of, outsider) for row in rows],
         "messages": [_message(one) for one in folder.messages or []],
+        "meetings": folder.meetings or [],
         "attachments": folder.attachments or [],
         "people": people or [],
         "identity": _identity(petition, people),

@@ -55,14 +55,15 @@ _KEPT = text(
       FROM petitions p ORDER BY p.filed_at DESC, p.id LIMIT {MOST_CASES}
     """
 )
-_ACCOUNT = text("SELECT phone, created_at FROM villagers WHERE id = :id")
+_ACCOUNT = text("SELECT id, sealed, created_at FROM villagers WHERE id = :id")
 
 
 def own_data(who: Identity) -> dict[str, Any]:
     """What is kept about the petitioner signed in: the account, if there is one, and each case with who filed it."""
-    account = (
-        db.session.execute(_ACCOUNT, {"id": who.actor.person_id}).one_or_none() if who.kind == "villager" else None
-    )
+    account = None
+    if who.kind == "villager":
+        row = db.session.execute(_ACCOUNT, {"id": who.actor.person_id}).one()
+        account = {"phone": store.phone_of(row.id, row.sealed), "created_at": row.created_at}
     cases = []
     for row in db.session.execute(_KEPT):
         kept = dict(row._mapping)
@@ -71,7 +72,7 @@ def own_data(who: Identity) -> dict[str, Any]:
             raise Problem("identity-unreadable", status=503)
         lists = ("messages", "files", "ratings", "openings", "requests")
         cases.append({**kept, "people": people, **{name: kept[name] or [] for name in lists}})
-    return {"at": clock.now(), "account": account._mapping if account else None, "cases": cases}
+    return {"at": clock.now(), "account": account, "cases": cases}
 
 
 def request_change(draft: Mapping[str, Any], who: Identity) -> dict[str, Any]:

@@ -13,10 +13,13 @@ from app.extensions import db
 
 
 class Villager(db.Model):
+    """A petitioner's account: found by an HMAC of its telephone number, which itself is sealed."""
+
     __tablename__ = "villagers"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    phone: Mapped[str] = mapped_column(Text, unique=True)
+    phone_mac: Mapped[str] = mapped_column(Text, unique=True)
+    sealed: Mapped[dict[str, str]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(INSTANT)
 
 

@@ -6,6 +6,7 @@ is good once.
 """
 
 import hmac
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,7 @@ from app import clock, outbox
 from app.auth import Identity, Kind, second_factor_required, token_claims
 from app.errors import Forbidden, Invalid, TooMany, Unauthorised
 from app.extensions import db
+from app.identity import store
 from app.petitions.receipts import pin_mac
 from app.signin import limits
 from app.signin.credentials import hash_password as hash_password  # other features take these two from here
@@ -226,18 +228,19 @@ def use_phone_code(phone: str, code: str) -> None:
 
 
 def villager_of(phone: str) -> UUID:
-    """The id of the villager's account with this phone, made if there was none."""
+    """The id of the villager's account with this phone, made if there was none. The number itself is stored sealed."""
+    mac, villager_id = store.phone_mac(phone), uuid4()
+    sealed = store.seal_phone(villager_id, phone, store.keyring())
     db.session.execute(
         text(
             """
-            INSERT INTO villagers (id, phone, created_at) VALUES (:id, :phone, :now) ON CONFLICT (phone) DO NOTHING
+            INSERT INTO villagers (id, phone_mac, sealed, created_at) VALUES (:id, :mac, CAST(:sealed AS jsonb), :now)
+            ON CONFLICT (phone_mac) DO NOTHING
             """
         ),
-        {"id": uuid4(), "phone": phone, "now": clock.now()},
+        {"id": villager_id, "mac": mac, "sealed": json.dumps(sealed), "now": clock.now()},
     )
-    found: UUID = db.session.execute(
-        text("SELECT id FROM villagers WHERE phone = :phone"), {"phone": phone}
-    ).scalar_one()
+    found: UUID = db.session.execute(text("SELECT id FROM villagers WHERE phone_mac = :mac"), {"mac": mac}).scalar_one()
     return found
 
 
@@ -391,9 +394,10 @@ def me(who: Identity) -> dict[str, Any]:
     actor = who.actor
     about: dict[str, Any] = {"kind": who.kind, "petition_id": who.petition_id}
     if who.kind == "villager":
-        phone = db.session.execute(
-            text("SELECT phone FROM villagers WHERE id = :id"), {"id": actor.person_id}
-        ).scalar_one()
+        account = db.session.execute(
+            text("SELECT id, sealed FROM villagers WHERE id = :id"), {"id": actor.person_id}
+        ).one()
+        phone = store.phone_of(account.id, account.sealed)
         about["phone"] = f"{phone[:3]}****{phone[-4:]}"
     if who.kind != "staff":
         return about

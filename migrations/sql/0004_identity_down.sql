@@ -8,6 +8,7 @@ DROP FUNCTION keep_the_way();
 ALTER TABLE petitions ADD COLUMN anonymous boolean;
 UPDATE petitions SET anonymous = way = 'anonymous';
 ALTER TABLE petitions ALTER COLUMN anonymous SET NOT NULL, DROP COLUMN way;
+ALTER TABLE villagers ADD COLUMN phone text;
 DROP POLICY own ON villagers;
 DROP POLICY made ON villagers;
 ALTER TABLE villagers DISABLE ROW LEVEL SECURITY;

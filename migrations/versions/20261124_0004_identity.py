@@ -1,12 +1,13 @@
 """Identity: sealed and apart from the cases, three ways to file, break-glass."""
 
+import json
 from pathlib import Path
 
 from alembic import op
 from flask import current_app
 from sqlalchemy import text
 
-from app.identity.store import SEALED, opened, sealed_values
+from app.identity.store import SEALED, opened, phone_mac, seal_phone, sealed_values
 from app.sealing import keyring_of
 
 revision = "0004"
@@ -34,6 +35,16 @@ def upgrade() -> None:
                 text("INSERT INTO sealed.identities VALUES (:petition_id, 'named', :algorithm, :nonce, :ciphertext)"), values
             )
     op.execute("DROP TABLE petitioners")
+    for row in bind.execute(text("SELECT id, phone FROM villagers")).all():
+        sealed = json.dumps(seal_phone(row.id, row.phone, keyring_of(current_app.config["SETTINGS"])))
+        bind.execute(
+            text("UPDATE villagers SET phone_mac = :mac, sealed = CAST(:sealed AS jsonb) WHERE id = :id"),
+            {"id": row.id, "mac": phone_mac(row.phone), "sealed": sealed},
+        )
+    op.execute(
+        "ALTER TABLE villagers DROP COLUMN phone, ALTER COLUMN phone_mac SET NOT NULL, ALTER COLUMN sealed SET NOT NULL, "
+        "ADD CONSTRAINT uq_villagers_phone_mac UNIQUE (phone_mac)"
+    )
 
 
 def downgrade() -> None:
@@ -54,3 +65,10 @@ def downgrade() -> None:
                     {**person, "petition_id": petition_id},
                 )
     op.execute("DROP SCHEMA sealed CASCADE")
+    for row in bind.execute(text("SELECT id, sealed FROM villagers")).all():
+        (account,) = opened(row.id, row.sealed, keyring_of(current_app.config["SETTINGS"]))
+        bind.execute(text("UPDATE villagers SET phone = :phone WHERE id = :id"), {"id": row.id, "phone": account["phone"]})
+    op.execute(
+        "ALTER TABLE villagers DROP COLUMN phone_mac, DROP COLUMN sealed, ALTER COLUMN phone SET NOT NULL, "
+        "ADD CONSTRAINT uq_villagers_phone UNIQUE (phone)"
+    )

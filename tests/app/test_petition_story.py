@@ -343,3 +343,16 @@ def test_a_bad_grade_for_the_office_alone_closes_the_case_and_is_on_the_desk_abo
     assert desk("shangtian.discipline") == []
     case.act(own, "change-rating", grade="satisfied", office_grade="basic")
     assert desk("fenghua.office") == []
+
+
+def test_a_message_sent_twice_is_one_message_and_its_text_is_kept_in_one_place(client, db_session, new_key):
+    receipt = client.post("/api/v1/petitions", json=draft(a_village(db_session)), headers=new_key()).json
+    token = client.post("/api/v1/auth/receipt/sign-in", json={"serial": receipt["serial"], "pin": receipt["pin"]}).json
+    headers = {"Authorization": f"Bearer {token['access_token']}", **new_key()}
+    path = f"/api/v1/petitions/{receipt['id']}/messages"
+    answers = [client.post(path, json={"body": "只说给经办人听"}, headers=headers) for _ in range(2)]
+    assert [one.status_code for one in answers] == [201, 201] and answers[0].json == answers[1].json
+    assert answers[0].json["body"] == "只说给经办人听"
+    assert db_session.execute(text("SELECT count(*) FROM case_messages")).scalar_one() == 1
+    kept = db_session.execute(text("SELECT string_agg(answer::text, '') FROM idempotency_keys")).scalar_one()
+    assert "只说给经办人听" not in kept

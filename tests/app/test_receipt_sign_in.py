@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import auth, clock
 from app.auth import signed_in, visitor
 from app.errors import Unauthorised
-from app.petitions.receipts import new_serial, pin_mac
+from app.petitions.receipts import pin_mac, serial_for
 from tests.app.signing_in import (
     AUTH,
     bearer,
@@ -42,7 +42,7 @@ def receipt(app: Flask, db_session: Session) -> dict[str, Any]:
 
 def new_serial_in(app: Flask) -> str:
     with app.app_context():
-        return new_serial()
+        return serial_for(uuid4().hex)
 
 
 def receipt_sign_in(client: FlaskClient, serial: str, pin: str) -> Any:

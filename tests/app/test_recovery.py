@@ -200,12 +200,12 @@ def test_the_migration_fills_in_the_digests_of_what_was_sealed_before(
     db.session.remove()
     db.engine.dispose()
     monkeypatch.setenv("SECRET_KEY", SECRET)
-    downgrade(directory=MIGRATIONS, revision="0004")
+    downgrade(directory=MIGRATIONS, revision="0005")
     upgrade(directory=MIGRATIONS)
     assert (digests(db_session), db_session.scalars(waiting).all()) == before
     db_session.execute(text("DELETE FROM sealed.data_keys WHERE petition_id = :id"), {"id": filed[0]["id"]})
     db_session.commit()
-    downgrade(directory=MIGRATIONS, revision="0004")
+    downgrade(directory=MIGRATIONS, revision="0005")
     upgrade(directory=MIGRATIONS)
     left = db_session.execute(text("SELECT petition_id::text FROM sealed.identities WHERE recovery_mac IS NOT NULL"))
     assert left.scalars().all() == [filed[1]["id"]], "what does not open gets no digest, and stops nothing"

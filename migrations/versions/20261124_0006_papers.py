@@ -11,8 +11,8 @@ from app.config import SettingsError
 from app.identity.store import SEALED, opened, recovery_mac_of
 from app.sealing import SealError, keyring_of
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -31,7 +31,7 @@ CORRECTIONS = text(
 def upgrade() -> None:
     """A case whose identity does not open here gets no digest: its receipt can not be found again, all else works."""
     bind = op.get_bind()
-    bind.exec_driver_sql((SQL / "0005_papers.sql").read_text(encoding="utf-8").replace("%", "%%"))
+    bind.exec_driver_sql((SQL / "0006_papers.sql").read_text(encoding="utf-8").replace("%", "%%"))
     identities, corrections = bind.execute(IDENTITIES).all(), bind.execute(CORRECTIONS).all()
     # Outside production a missing key is replaced by a random one, and no digest made with that would ever be found.
     if not identities or not os.environ.get("SECRET_KEY", "").strip():
@@ -58,4 +58,4 @@ def fill(bind, table, key, row_id, petition_id, sealed, ring) -> None:
 
 
 def downgrade() -> None:
-    op.get_bind().exec_driver_sql((SQL / "0005_papers_down.sql").read_text(encoding="utf-8").replace("%", "%%"))
+    op.get_bind().exec_driver_sql((SQL / "0006_papers_down.sql").read_text(encoding="utf-8").replace("%", "%%"))
