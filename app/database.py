@@ -5,13 +5,15 @@ transaction opens with one statement that sets them; without it nothing is visib
 transaction (`set_config(…, true)`): a pooled connection can not carry them into the next one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import click
-from sqlalchemy import Row, text
+import orjson
+from sqlalchemy import Row, Table, TextClause, text
 from sqlalchemy.exc import OperationalError
 
 from app import clock
@@ -95,6 +97,49 @@ def transaction(actor: Actor, *, petition_id: UUID | None = None, purpose: str =
     except BaseException:
         db.session.rollback()
         raise
+
+
+class Target(NamedTuple):
+    """A table that rows go into, and the clause that says what happens to a row that is there already."""
+
+    table: Table
+    conflict: str = ""
+
+
+Rows = Mapping[Target, Sequence[Mapping[str, Any]]]
+
+
+def insert_rows(rows: Rows) -> None:
+    """Insert rows of any number of tables with one statement. The rows of a table all name the same columns.
+
+    Nothing is read back, so that somebody who may not see a row can write it. Foreign keys between the rows hold: they
+    are checked when the whole statement is done.
+    """
+    given = {target: some for target, some in rows.items() if some}
+    if given:
+        statement = _inserting(tuple((target, tuple(some[0])) for target, some in given.items()))
+        values = {f"rows_{n}": orjson.dumps(some, default=_hex).decode() for n, some in enumerate(given.values())}
+        db.session.execute(statement, values)
+
+
+def _hex(value: Any) -> str:
+    """Bytes as PostgreSQL reads them from JSON."""
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    raise TypeError(type(value).__name__)
+
+
+@lru_cache(maxsize=256)
+def _inserting(shape: tuple[tuple[Target, tuple[str, ...]], ...]) -> TextClause:
+    """The rows travel as JSON, one parameter a table: their number does not change the statement, so it stays prepared."""
+    parts = []
+    for n, (target, names) in enumerate(shape):
+        table, columns = target.table.fullname, ", ".join(f'"{name}"' for name in names)
+        parts.append(
+            f"into_{n} AS (INSERT INTO {table} ({columns}) SELECT {columns} "
+            f"FROM jsonb_populate_recordset(CAST(NULL AS {table}), CAST(:rows_{n} AS jsonb)) {target.conflict})"
+        )
+    return text(f"WITH {', '.join(parts)} SELECT 1")
 
 
 class UnsafeRole(RuntimeError):

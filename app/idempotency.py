@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 from flask import request
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
 from app import clock
+from app.database import Target, insert_rows
 from app.errors import Invalid, Problem
 from app.extensions import db
 from app.petitions import receipts
@@ -25,7 +26,7 @@ KEY_HEADER = {
     "description": "made at random by the client; the same key with the same body creates once",
 }
 
-_NEW_KEY = insert(IdempotencyKey.__table__).inline()
+KEYS = Target(IdempotencyKey.__table__)
 
 
 def key_of_request() -> str:
@@ -65,18 +66,15 @@ def claim(key: str, body: str) -> dict[str, Any] | None:
     return answer
 
 
-def keep(key: str, body: str, answer: Mapping[str, Any]) -> None:
-    """Keep the answer for thirty days; the key itself is not stored."""
-    db.session.execute(
-        _NEW_KEY,
-        {
-            "key_mac": receipts.key_mac(key),
-            "body_mac": body,
-            "status": 201,
-            "created_at": clock.now(),
-            "answer": orjson.loads(orjson.dumps(dict(answer), default=str)),
-        },
-    )
+def kept(key: str, body: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer as a row of KEYS, to be kept for thirty days; the key itself is not stored."""
+    return {
+        "key_mac": receipts.key_mac(key),
+        "body_mac": body,
+        "status": 201,
+        "created_at": clock.now(),
+        "answer": orjson.loads(orjson.dumps(dict(answer), default=str)),
+    }
 
 
 def once(draft: Mapping[str, Any], create: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -85,5 +83,5 @@ def once(draft: Mapping[str, Any], create: Callable[[], Mapping[str, Any]]) -> M
     if earlier := claim(key, body):
         return earlier
     answer = create()
-    keep(key, body, answer)
+    insert_rows({KEYS: [kept(key, body, answer)]})
     return answer

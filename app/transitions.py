@@ -4,16 +4,15 @@ In one transaction: the row is locked, the chart decides, the event is appended 
 computed anew from the timeline, messages go to the outbox, and a case that moves up gets its supervision order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, insert, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import ARRAY, Text, any_, bindparam, select
 
 from app import calendar_store, clock, outbox, timeline
-from app.database import take_leave
+from app.database import Rows, Target, insert_rows, take_leave
 from app.directory.codes import lineage_of
 from app.directory.models import Organisation
 from app.errors import Problem, Unknown
@@ -23,7 +22,8 @@ from app.supervision.models import SupervisionOrder
 from app.supervision.orders import issue_order, release_orders
 from workflows.actor import Actor
 from workflows.base import Step
-from workflows.deadlines import CaseEvent, Deadline, deadlines, ladder, next_forced, remind_at
+from workflows.calendar import WorkCalendar
+from workflows.deadlines import CaseEvent, Deadline, deadlines, deadlines_around, ladder, next_forced, remind_at
 from workflows.order import TABLE as ORDERS
 from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent, PetitionState
 
@@ -31,16 +31,20 @@ _RISING = {"expire", "rate", "change_rating"}
 LEADING_KINDS = ("petition_office", "office")
 
 
-def _deadline_upsert() -> Any:
-    statement = upsert(DeadlineRow.__table__)
-    fixed = {"id", "petition_id", "key", "policy_id", "policy_version", "started_at"}
-    changes = {c.name: statement.excluded[c.name] for c in DeadlineRow.__table__.columns if c.name not in fixed}
-    return statement.on_conflict_do_update(index_elements=["petition_id", "key"], set_=changes)
-
-
-# Built once, with the rows as parameters: written into the statement, each number of rows would be compiled anew.
-_NEW_DEADLINES = insert(DeadlineRow.__table__).inline()
-_CHANGED_DEADLINES = _deadline_upsert()
+CASES = Target(Petition.__table__)
+_COLUMNS = tuple(column.key for column in Petition.__table__.columns)
+_NEW_DEADLINES = Target(DeadlineRow.__table__)
+_FIXED = {"id", "petition_id", "key", "policy_id", "policy_version", "started_at"}
+_CHANGED_DEADLINES = Target(
+    DeadlineRow.__table__,
+    "ON CONFLICT (petition_id, key) DO UPDATE SET "
+    + ", ".join(
+        f"{each.key} = excluded.{each.key}" for each in DeadlineRow.__table__.columns if each.key not in _FIXED
+    ),
+)
+# Built once: making the same query anew for each case costs more than sending it.
+_CASE = select(Petition).where(Petition.id == bindparam("petition_id")).execution_options(populate_existing=True)
+_LOCKED = {skip: _CASE.with_for_update(skip_locked=skip) for skip in (False, True)}
 
 
 def lock(petition_id: UUID, version: int | None = None, *, skip_locked: bool = False) -> Petition:
@@ -49,8 +53,7 @@ def lock(petition_id: UUID, version: int | None = None, *, skip_locked: bool = F
     Raises Unknown when there is none that the actor may see, and `precondition-failed` (412) when `version` is not the
     present one: somebody else acted meanwhile.
     """
-    query = select(Petition).where(Petition.id == petition_id).with_for_update(skip_locked=skip_locked)
-    petition = db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    petition: Petition | None = db.session.scalars(_LOCKED[skip_locked], {"petition_id": petition_id}).one_or_none()
     if petition is None:
         raise Unknown()
     if version is not None and petition.version != version:
@@ -58,14 +61,15 @@ def lock(petition_id: UUID, version: int | None = None, *, skip_locked: bool = F
     return petition
 
 
-def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
+def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> list[timeline.Entry]:
     """Send `event` to the chart of a locked petition and write down everything that follows from it.
 
-    Raises WrongState (409), NotAllowed (403) or MissingFact (422) and then changes nothing.
+    Returns the timeline, the new event last. Raises WrongState (409), NotAllowed (403) or MissingFact (422) and then changes nothing.
     """
     before_state, before_level, before_round = petition.state, petition.level, petition.round
-    log = timeline.as_case_events(timeline.log_of(petition.id))
-    step = TABLE.send(petition, event, actor, **_guard_facts(petition, actor, facts))
+    entries = timeline.log_of(petition.id)
+    log = timeline.as_case_events(entries)
+    TABLE.send(petition, event, actor, **_guard_facts(petition, actor, facts))
     if event in ("dispatch", "rehandle"):
         petition.dispatches += 1
     if petition.level != before_level or petition.owner_org_id is None:
@@ -74,37 +78,52 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
         take_leave(petition.id)
     petition.version += 1
     facts = _told(petition, event, log, {**facts, "co_org_id": actor.org_id} if event == "co_report" else facts)
-    row = timeline.append(
+    row = timeline.event_of(
         petition.id, petition.version, event, actor, from_state=before_state, to_state=petition.state, facts=facts
     )
-    _settle(petition, log, row)
+    changed = _settle(petition, log, row)
     if event in _RISING and petition.supervised and petition.level != before_level and petition.state != "external":
         reason = "dissatisfied" if event != "expire" else "overdue"
         issue_order(petition, reason, level=petition.level, issuer_org_id=petition.owner_org_id)
     if petition.round != before_round or petition.state not in OPEN_STATES:
         release_orders(petition)
-    outbox.announce(event, petition)
+    insert_rows(
+        {
+            timeline.EVENTS: [timeline.values_of(row)],
+            _CHANGED_DEADLINES: changed,
+            outbox.MESSAGES: outbox.messages_about(event, petition),
+        }
+    )
     db.session.flush()
-    return step
+    return [*entries, row]
 
 
 def open_case(
-    petition: Petition, actor: Actor, facts: dict[str, Any], write_first: Callable[[], None]
-) -> list[Deadline]:
-    """Write the first event of a new petition, its deadlines and its messages. Returns the running deadlines.
+    petition: Petition,
+    actor: Actor,
+    facts: dict[str, Any],
+    besides: Callable[[list[Deadline]], Rows] = lambda _running: {},
+) -> None:
+    """Write a new petition, its first event, its deadlines and its messages, with one statement.
 
-    `write_first` stores the petition itself once its next forced step is known: somebody who files anonymously may not
-    see the row afterwards, so it can not be changed a second time.
+    All at once because somebody who files anonymously may not see the row afterwards: it can not be changed a second
+    time. `besides`: given the running deadlines, the rows that the filing brings along.
     """
     calendar, versions = calendar_store.current()
-    first = CaseEvent("file", petition.filed_at, "filed", facts)
-    running = deadlines([first], versions, calendar)
+    running = deadlines([CaseEvent("file", petition.filed_at, "filed", facts)], versions, calendar)
     _copy(petition, running, petition.filed_at)
-    write_first()
-    timeline.append(petition.id, 1, "file", actor, from_state=None, to_state="filed", facts=facts, at=petition.filed_at)
-    _store(petition, running)
-    outbox.announce("file", petition)
-    return [one for one in running if one.live]
+    first = timeline.event_of(
+        petition.id, 1, "file", actor, from_state=None, to_state="filed", facts=facts, at=petition.filed_at
+    )
+    insert_rows(
+        {
+            CASES: [{name: getattr(petition, name) for name in _COLUMNS}],
+            timeline.EVENTS: [timeline.values_of(first)],
+            _NEW_DEADLINES: deadline_rows(petition.id, running, calendar),
+            outbox.MESSAGES: outbox.messages_about("file", petition),
+            **besides([one for one in running if one.live]),
+        }
+    )
 
 
 def actions_for(petition: Petition, actor: Actor) -> list[dict[str, str]]:
@@ -116,25 +135,30 @@ def actions_for(petition: Petition, actor: Actor) -> list[dict[str, str]]:
     ]
 
 
+_BODIES = Organisation.__table__.c
+# The query of `body_in_charge`, for a statement that asks for more at once; `place_at` makes its parameters.
+LEADING_BODY = (
+    select(_BODIES.id)
+    .where(
+        _BODIES.division_code == any_(bindparam("lineage", type_=ARRAY(Text))),
+        _BODIES.kind.in_(LEADING_KINDS),
+        _BODIES.level <= bindparam("level"),
+        _BODIES.active,
+    )
+    .order_by(_BODIES.level.desc(), _BODIES.name)
+    .limit(1)
+)
+
+
 def body_in_charge(division_code: str, level: int) -> UUID | None:
     """The petition office that answers for a place at a level, or the next one above it: never nobody while one exists."""
-    found: UUID | None = db.session.scalar(leading_body(division_code, level)) if level >= 1 else None
+    found: UUID | None = db.session.scalar(LEADING_BODY, place_at(division_code, level)) if level >= 1 else None
     return found
 
 
-def leading_body(division_code: str, level: int) -> Select[tuple[UUID]]:
-    """The query of `body_in_charge`, for a statement that asks for more at once."""
-    return (
-        select(Organisation.id)
-        .where(
-            Organisation.division_code.in_(lineage_of(division_code)[:level]),
-            Organisation.kind.in_(LEADING_KINDS),
-            Organisation.level <= level,
-            Organisation.active,
-        )
-        .order_by(Organisation.level.desc(), Organisation.name)
-        .limit(1)
-    )
+def place_at(division_code: str, level: int) -> dict[str, Any]:
+    """The parameters of LEADING_BODY."""
+    return {"lineage": list(lineage_of(division_code)[:level]), "level": level}
 
 
 def recompute(petition: Petition) -> int:
@@ -147,7 +171,7 @@ def recompute(petition: Petition) -> int:
         for row in db.session.scalars(select(DeadlineRow).where(DeadlineRow.petition_id == petition.id))
     }
     changed = [one for one in fresh if kept.get(_key(one)) != (one.due_at, one.provisional)]
-    _store(petition, changed)
+    insert_rows({_CHANGED_DEADLINES: deadline_rows(petition.id, changed, calendar)})
     _copy(petition, fresh, rows[-1].at)
     return len(changed)
 
@@ -186,30 +210,29 @@ def _guard_facts(petition: Petition, actor: Actor, facts: dict[str, Any]) -> dic
     }
 
 
-def _settle(petition: Petition, log: list[Any], row: PetitionEventRow) -> list[Deadline]:
+def _settle(petition: Petition, log: list[CaseEvent], row: PetitionEventRow) -> list[dict[str, Any]]:
+    """The deadlines that the event changes, as rows; the petition gets its copies."""
     calendar, versions = calendar_store.current()
-    before = {_key(one): one for one in deadlines(log, versions, calendar)} if log else {}
-    after = deadlines([*log, *timeline.as_case_events([row])], versions, calendar)
-    _store(petition, [one for one in after if before.get(_key(one)) != one])
+    (event,) = timeline.as_case_events([row])
+    earlier, after = deadlines_around(log, event, versions, calendar)
+    before = {_key(one): one for one in earlier}
     _copy(petition, after, row.at)
     if row.public:
         petition.last_visible_at = row.at
-    return [one for one in after if one.live]
+    return deadline_rows(petition.id, [one for one in after if before.get(_key(one)) != one], calendar)
 
 
 def _key(one: Deadline) -> str:
     return f"{one.policy_id}|{one.key}|{one.started_at.isoformat()}"
 
 
-def _store(petition: Petition, changed: list[Deadline]) -> None:
-    if not changed:
-        return
-    calendar, _versions = calendar_store.current()
-    rows = [
+def deadline_rows(petition_id: UUID, computed: Iterable[Deadline], calendar: WorkCalendar) -> list[dict[str, Any]]:
+    """Computed deadlines as rows of the table `deadlines`. Of two runs begun at the same instant the later one counts."""
+    return [
         {
             "id": uuid4(),
-            "petition_id": petition.id,
-            "key": _key(one),
+            "petition_id": petition_id,
+            "key": key,
             "policy_id": one.policy_id,
             "policy_version": one.policy_version,
             "started_at": one.started_at,
@@ -225,12 +248,8 @@ def _store(petition: Petition, changed: list[Deadline]) -> None:
             "met_at": one.met_at,
             "remind_at": remind_at(one, calendar) if one.live else None,
         }
-        for one in changed
+        for key, one in {_key(one): one for one in computed}.items()
     ]
-    if petition.version == 1:
-        db.session.execute(_NEW_DEADLINES, rows)
-    else:
-        db.session.execute(_CHANGED_DEADLINES, rows)
 
 
 def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:

@@ -8,9 +8,10 @@ it started; only another calendar moves its end.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from workflows.calendar import Due, WorkCalendar, shanghai_day, start_of_day
 from workflows.policies import Colour, Policy, Unit
@@ -125,15 +126,14 @@ class _Clock:
         self.breached = breached or (at >= self.due(calendar).at and not self.immediate)
 
 
-class _Reader:
-    """Reads one log event by event and keeps the clocks that it starts."""
+class PolicyIndex:
+    """All versions of all policies, arranged by what starts their clocks. Made once, for any number of cases."""
 
-    def __init__(self, versions: Iterable[Policy], calendar: WorkCalendar) -> None:
-        self.calendar = calendar
-        self.versions: dict[str, list[Policy]] = {}
+    def __init__(self, versions: Iterable[Policy]) -> None:
+        self.by_id: dict[str, list[Policy]] = {}
         for policy in sorted(versions, key=lambda row: row.valid_from):
-            self.versions.setdefault(policy.id, []).append(policy)
-        rows = [row for group in self.versions.values() for row in group]
+            self.by_id.setdefault(policy.id, []).append(policy)
+        rows = [row for group in self.by_id.values() for row in group]
         self.expiries = {name for row in rows for name in (row.breach, row.last_breach) if name} - DONE_BY_SYSTEM
         self.named = self.expiries.union(LENGTHENING, *((*row.starts, *row.stops, *row.counted_from) for row in rows))
         self.by_event: dict[str, set[str]] = defaultdict(set)
@@ -143,6 +143,24 @@ class _Reader:
                 self.by_event[name].add(row.id)
             for state in row.states if row.entry else ():
                 self.by_entry[state].add(row.id)
+
+    def __iter__(self) -> Iterator[Policy]:
+        return (row for group in self.by_id.values() for row in group)
+
+    def started_by(self, event: CaseEvent) -> list[Policy]:
+        """For each policy that the event or the state after it names, the version in force on that day."""
+        day = shanghai_day(event.at)
+        ids = self.by_event.get(event.event, frozenset()) | self.by_entry.get(event.to_state, frozenset())
+        groups = [self.by_id[policy_id] for policy_id in sorted(ids)]
+        return [next((row for row in reversed(group) if row.valid_from <= day), group[0]) for group in groups]
+
+
+class _Reader:
+    """Reads one log event by event and keeps the clocks that it starts."""
+
+    def __init__(self, versions: Iterable[Policy], calendar: WorkCalendar) -> None:
+        self.calendar = calendar
+        self.policies = versions if isinstance(versions, PolicyIndex) else PolicyIndex(versions)
         self.clocks: list[_Clock] = []
         self.state = ""
         self.facts: dict[str, object] = {}
@@ -153,7 +171,7 @@ class _Reader:
 
     def read(self, event: CaseEvent) -> None:
         before, after = self.state, event.to_state
-        if before == after and event.event not in self.named:
+        if before == after and event.event not in self.policies.named:
             return
         self.facts.update(event.facts)
         running = self.running()
@@ -227,7 +245,7 @@ class _Reader:
             return
         passed = [clock for clock in forcing if event.at >= clock.due(self.calendar).at]
         named = [clock for clock in forcing if clock.policy.id == event.facts.get("policy")]
-        if event.event in self.expiries and not (passed or named):
+        if event.event in self.policies.expiries and not (passed or named):
             # The expiry was sent by the calendar of its day. A notice that moves the end now does not undo it.
             named = [min(forcing, key=lambda clock: clock.due(self.calendar).at)]
         for clock in forcing:
@@ -242,17 +260,15 @@ class _Reader:
         begun_anew = policy.restarts and event.event in policy.starts
         left = event.to_state not in policy.states and event.to_state not in policy.through
         if stopped or begun_anew or left:
-            clock.end(event.at, self.calendar, met=stopped or begun_anew or event.event not in self.expiries)
+            clock.end(event.at, self.calendar, met=stopped or begun_anew or event.event not in self.policies.expiries)
 
     def _start(self, event: CaseEvent) -> None:
-        day = shanghai_day(event.at)
         runs = {(clock.policy.id, clock.key) for clock in self.running()}
-        started: list[Policy] = []
-        for policy_id in sorted(self.by_event[event.event] | self.by_entry[event.to_state]):
-            group = self.versions[policy_id]
-            policy = next((row for row in reversed(group) if row.valid_from <= day), group[0])
-            if self._starts(policy, event) and policy.applies_to(self.facts):
-                started.append(policy)
+        started = [
+            policy
+            for policy in self.policies.started_by(event)
+            if self._starts(policy, event) and policy.applies_to(self.facts)
+        ]
         # The handling limit comes first, because others that start with it must lie within it.
         for policy in sorted(started, key=lambda row: not row.main):
             for key in _co_orgs(event) if policy.per_co_handler else ("",):
@@ -276,7 +292,10 @@ class _Reader:
         begun = self.seen.total()
         return _Clock(policy, key, counted, amount, unit, begun, self.ruling() if policy.within_main else ())
 
-    def deadline(self, clock: _Clock) -> Deadline:
+    def deadlines(self) -> list[Deadline]:
+        return [self._deadline(clock) for clock in self.clocks]
+
+    def _deadline(self, clock: _Clock) -> Deadline:
         paused = clock.pause_from is not None
         if paused:
             ends = [
@@ -315,7 +334,22 @@ def deadlines(events: Iterable[CaseEvent], versions: Iterable[Policy], calendar:
     reader = _Reader(versions, calendar)
     for event in events:
         reader.read(event)
-    return [reader.deadline(clock) for clock in reader.clocks]
+    return reader.deadlines()
+
+
+def deadlines_around(
+    log: Sequence[CaseEvent], event: CaseEvent, versions: Iterable[Policy], calendar: WorkCalendar
+) -> tuple[list[Deadline], list[Deadline]]:
+    """The deadlines before and after one more event, as `deadlines` gives them; the log is read once."""
+    reader = _Reader(versions, calendar)
+    for earlier in log:
+        reader.read(earlier)
+    before = reader.deadlines()
+    if reader.suspended_from is not None:
+        # The end of a paused clock is asked for by letting it run on, which can not be taken back.
+        return before, deadlines([*log, event], reader.policies, calendar)
+    reader.read(event)
+    return before, reader.deadlines()
 
 
 def next_forced(cases_deadlines: Iterable[Deadline]) -> Deadline | None:
@@ -355,6 +389,8 @@ def ladder(deadline: Deadline, now: datetime, calendar: WorkCalendar) -> Colour 
     return reminders.before if announced is not None and now >= announced else None
 
 
+# Each clock is asked for its end several times while one log is read.
+@lru_cache(maxsize=1024)
 def _count(at: datetime, amount: int, unit: Unit, extended: int, paused: int, calendar: WorkCalendar) -> Due:
     if unit == "H":
         return calendar.add_hours(at, amount)

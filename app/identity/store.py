@@ -11,24 +11,16 @@ from uuid import UUID
 
 import orjson
 from flask import current_app
-from sqlalchemy import text
 
+from app.database import Rows, Target
 from app.errors import Problem
-from app.extensions import db
+from app.identity.models import DataKeyRow, SealedIdentity
 from app.sealing import Box, Keyring, SealError, WrappedKey, keyring_of
 
 log = logging.getLogger("mingjian.identity")
 
-# One statement, so that a filing costs no more than it did, and nothing is read back: the writer may not see the row.
-_KEEP = text(
-    """
-    WITH key AS (
-      INSERT INTO sealed.data_keys (petition_id, key_id, algorithm, nonce, wrapped)
-      VALUES (:petition_id, :key_id, :key_algorithm, :key_nonce, :wrapped))
-    INSERT INTO sealed.identities (petition_id, way, algorithm, nonce, ciphertext, recovery_mac)
-    VALUES (:petition_id, :way, :algorithm, :nonce, :ciphertext, :recovery_mac)
-    """
-)
+_IDENTITIES = Target(SealedIdentity.__table__)
+_DATA_KEYS = Target(DataKeyRow.__table__)
 
 # A sealed identity with its key as one JSON value, for a statement that asks for more at once; NULL where the reader may
 # not see it, or where the key was destroyed. Takes the case as :id.
@@ -51,10 +43,24 @@ def keyring() -> Keyring:
     return found
 
 
-def keep(petition_id: UUID, way: str, people: Sequence[Mapping[str, Any]]) -> None:
-    """Seal who files, under a new data key of this case, with the open transaction. `way`: named or confidential."""
-    values = {**sealed_values(petition_id, people, keyring()), "way": way, "recovery_mac": recovery_mac_of(people)}
-    db.session.execute(_KEEP, values)
+def rows_of(petition_id: UUID, way: str, people: Sequence[Mapping[str, Any]]) -> Rows:
+    """Who files, sealed under a new data key of this case, as rows to be written with it; none for nobody.
+
+    way: named or confidential.
+    """
+    if not people:
+        return {}
+    made = sealed_values(petition_id, people, keyring())
+    identity = {name: made[name] for name in ("petition_id", "algorithm", "nonce", "ciphertext")}
+    return {
+        _IDENTITIES: [{**identity, "way": way, "recovery_mac": recovery_mac_of(people)}],
+        _DATA_KEYS: [
+            {
+                "petition_id": petition_id, "key_id": made["key_id"], "algorithm": made["key_algorithm"],
+                "nonce": made["key_nonce"], "wrapped": made["wrapped"],
+            }
+        ],
+    }  # fmt: skip
 
 
 def recovery_mac_of(people: Sequence[Mapping[str, Any]]) -> str | None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import bindparam, func, select, text
 
 from app import calendar_store, clock, idempotency, outbox, timeline, transitions
 from app.auth import Identity
+from app.database import Rows, Target, insert_rows, reach_of
 from app.directory.codes import fault_of
 from app.directory.models import Division, Organisation
 from app.directory.service import accused_bodies
@@ -36,10 +37,11 @@ ROW = (
     Petition.priority, Petition.level, Petition.round, Petition.colour, Petition.supervised, Petition.filed_at,
     Petition.next_due_at, Petition.next_policy, Petition.next_event,
 )  # fmt: skip
-# Built once, with the row as parameters: `values(…)` would be coerced and compiled for each row. Inline: nothing is read
-# back, so that somebody who may not see the row can write it.
-_NEW_PETITION = insert(Petition.__table__).inline()
-_NEW_MESSAGE = insert(CaseMessage.__table__).inline()
+_DIVISIONS = Division.__table__.c
+_PLACE = select(_DIVISIONS.level, transitions.LEADING_BODY.scalar_subquery().label("office")).where(
+    _DIVISIONS.code == bindparam("place"), _DIVISIONS.withdrawn_on.is_(None)
+)
+_MESSAGES = Target(CaseMessage.__table__)
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
 _OFFICE_FACTS = {"co_org_ids", "org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
 
@@ -57,9 +59,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
     if fault_of(draft["division_code"]):
         raise Invalid({"division_code": ["not a village or township of the present list"]})
     place = db.session.execute(
-        select(
-            Division.level, transitions.leading_body(draft["division_code"], 4).scalar_subquery().label("office")
-        ).where(Division.code == draft["division_code"], Division.withdrawn_on.is_(None))
+        _PLACE, {"place": draft["division_code"], **transitions.place_at(draft["division_code"], 4)}
     ).one_or_none()
     if place is None or place.level < 4:
         raise Invalid({"division_code": ["not a village or township of the present list"]})
@@ -95,31 +95,27 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         **{name: draft[name] for name in ("accused", "people_count", "claimed_fen")},
     )
     petition.pin_mac = receipts.pin_mac(petition.serial, pin)
-    running = transitions.open_case(
-        petition,
-        # Of an anonymous filing nothing is kept, the account that it was sent from included.
-        replace(who.actor, person_id=None) if anonymous and who.kind == "villager" else who.actor,
-        {
-            "priority": petition.priority,
-            "level": level,
-            "simple": petition.simple,
-            "anonymous": anonymous,
-            "unreachable": anonymous
-            or not (draft["name"] and any(draft[name] for name in ("phone", "address", "guardian_phone"))),
-            "channel": petition.channel,
-        },  # fmt: skip
-        write_first=lambda: _insert(petition),
-    )
-    if people := _people(draft):
-        store.keep(petition.id, petition.way, people)
-    receipt = {
-        "id": petition.id,
-        "serial": petition.serial,
-        "state": petition.state,
-        "filed_at": now,
-        "promises": [_promise(one) for one in running],
+    receipt: dict[str, Any] = {
+        "id": petition.id, "serial": petition.serial, "state": petition.state, "filed_at": now,
+    }  # fmt: skip
+
+    def besides(running: list[Deadline]) -> Rows:
+        receipt["promises"] = [_promise(one) for one in running]
+        sealed = store.rows_of(petition.id, petition.way, _people(draft))
+        return {**sealed, idempotency.KEYS: [idempotency.kept(key, body, receipt)]}
+
+    facts = {
+        "priority": petition.priority,
+        "level": level,
+        "simple": petition.simple,
+        "anonymous": anonymous,
+        "unreachable": anonymous
+        or not (draft["name"] and any(draft[name] for name in ("phone", "address", "guardian_phone"))),
+        "channel": petition.channel,
     }
-    idempotency.keep(key, body, receipt)
+    # Of an anonymous filing nothing is kept, the account that it was sent from included.
+    filer = replace(who.actor, person_id=None) if anonymous and who.kind == "villager" else who.actor
+    transitions.open_case(petition, filer, facts, besides)
     return {**receipt, "pin": pin}
 
 
@@ -143,7 +139,11 @@ def list_cases(query: Mapping[str, Any], who: Identity) -> dict[str, Any]:
     if query["cursor"]:
         at, last = read_cursor(query["cursor"])
         rows = rows.where(text("(filed_at, id) < (:at, :last)").bindparams(at=at, last=last))
-    return _page(rows, query["limit"])
+    # A connection keeps the plan of a statement it has prepared. The best plan for a township reads its places and sorts;
+    # kept for the province it would sort every case there is. So actors of each size of area have a statement of their own.
+    return _page(
+        rows.prefix_with(f"/* {reach_of(who.actor, who.petition_id)} {len(who.actor.scope)} */"), query["limit"]
+    )
 
 
 def search(q: str, limit: int) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def act(
     petition = transitions.lock(petition_id, version)
     given = {name: value for name, value in facts.items() if value is not None}
     _check(petition, event, given)
-    transitions.move(petition, event, who.actor, **given)
+    entries = transitions.move(petition, event, who.actor, **given)
     if event == "register":
         # The first limits that differ by these two start with the dispatch, so nothing that runs already is moved.
         petition.simple = given.get("simple", petition.simple)
@@ -192,7 +192,7 @@ def act(
             )
         )  # fmt: skip
     db.session.flush()
-    return _view(petition, who)
+    return _view(petition, who, entries)
 
 
 def confirm(petition_id: UUID, who: Identity) -> dict[str, Any]:
@@ -241,7 +241,7 @@ def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool =
         "id": uuid4(), "petition_id": petition_id, "at": clock.now(), "author_kind": who.actor.kind,
         "author_id": who.actor.person_id, "org_id": who.actor.org_id, "internal": internal, "body": body,
     }  # fmt: skip
-    db.session.execute(_NEW_MESSAGE, message)
+    insert_rows({_MESSAGES: [message]})
     if not internal:
         event = "message_from_petitioner" if who.actor.kind == "petitioner" else "message_from_staff"
         note(petition, event, who, {})
@@ -329,11 +329,6 @@ def _defaults() -> dict[str, Any]:
     return values
 
 
-def _insert(petition: Petition) -> None:
-    values = {column.key: getattr(petition, column.key) for column in Petition.__table__.columns}
-    db.session.execute(_NEW_PETITION, values)
-
-
 def _people(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Who files: the person, up to five representatives of a collective, a guardian. Of an anonymous filing nobody."""
     if draft["way"] == "anonymous":
@@ -401,9 +396,10 @@ _FOLDER = text(
 )
 
 
-def _view(petition: Petition, who: Identity) -> dict[str, Any]:
+def _view(petition: Petition, who: Identity, entries: list[timeline.Entry] | None = None) -> dict[str, Any]:
+    """The case for its reader. `entries`: its timeline, when it has been read already."""
     outsider = who.actor.kind == "petitioner"
-    rows = [row for row in timeline.log_of(petition.id) if row.public or not outsider]
+    rows = [row for row in entries or timeline.log_of(petition.id) if row.public or not outsider]
     targets = {UUID(row.facts["main_org_id"]) for row in rows if row.facts.get("main_org_id")}
     wanted = {row.org_id for row in rows} | {petition.owner_org_id, petition.main_org_id} | targets
     folder = db.session.execute(
@@ -483,7 +479,7 @@ def _promise(one: Deadline) -> dict[str, Any]:
 
 
 def _stored_promise(one: Mapping[str, Any]) -> dict[str, Any]:
-    policy = next(each for each in calendar_store.current()[1] if each.id == one["policy_id"])
+    policy = calendar_store.current()[1].by_id[one["policy_id"]][0]
     return {
         "policy": policy.id, "name": policy.name_zh, "name_en": policy.name_en, "due_at": one["due_at"],
         "due_on": one["due_on"], "statutory": policy.statutory, "provisional": one["provisional"],

@@ -6,13 +6,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flask import Flask
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import clock, outbox, transitions
 from app.database import SYSTEM, transaction
 from app.directory.models import Appointment, Organisation, StaffAccount
-from app.extensions import db
 from app.petitions.models import Petition
 from app.supervision.models import ClockOffset
 from workflows.actor import Actor, Role
@@ -57,14 +56,10 @@ class Cases:
                     values[column.key] = None if column.nullable else 0 if numbers else []
             petition = Petition(**{**values, **more})
 
-            def store() -> None:
-                row = {column.key: getattr(petition, column.key) for column in Petition.__table__.columns}
-                db.session.execute(insert(Petition.__table__).values(row))
-
             facts = {
                 "priority": petition.priority, "level": 4, "simple": petition.simple, "channel": petition.channel,
             }  # fmt: skip
-            transitions.open_case(petition, stranger, facts, store)
+            transitions.open_case(petition, stranger, facts)
             return petition.id
 
     def put(self, *message: Any, **more: Any) -> None:

@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflows.calendar import SHANGHAI, WorkCalendar
-from workflows.deadlines import CaseEvent, Deadline, deadlines, ladder, limit, next_forced, remind_at
+from workflows.deadlines import (
+    CaseEvent,
+    Deadline,
+    PolicyIndex,
+    deadlines,
+    deadlines_around,
+    ladder,
+    limit,
+    next_forced,
+    remind_at,
+)
 from workflows.petition_record import PetitionEvent, PetitionState
 from workflows.policies import NATIONAL, PRESETS, ZHEJIANG, Policy, all_versions, policies
 
@@ -771,6 +781,13 @@ def test_reading_a_case_gives_each_policy_at_most_one_live_clock(length: int) ->
     found = [item for item in read(WHOLE_LIFE[:length]) if item.live]
     assert len({(item.policy_id, item.key) for item in found}) == len(found)
     assert all(item.met_at is None and not item.breached for item in found)
+
+
+@pytest.mark.parametrize("length", range(1, len(WHOLE_LIFE)))
+def test_reading_one_event_on_gives_what_reading_twice_gives(length: int) -> None:
+    index = PolicyIndex(NATIONAL)
+    before, after = deadlines_around(WHOLE_LIFE[:length], WHOLE_LIFE[length], index, CALENDAR)
+    assert (before, after) == (read(WHOLE_LIFE[:length]), read(WHOLE_LIFE[: length + 1]))
 
 
 # --- cards and reminders -----------------------------------------------------------------------------------------
