@@ -14,6 +14,7 @@ from app.config import DatabaseRole, Settings
 from app.database import require_bound_role
 from app.errors import register_errors, register_jwt_errors
 from app.extensions import db, jwt, migrate
+from app.ledger.keys import signer
 from app.sealing import keyring_of
 from app.web import Api, Json
 
@@ -78,13 +79,15 @@ def serve() -> Flask:
     """The web application for a WSGI server.
 
     Raises UnsafeRole when row-level security would not bind its connection, NoAnswer when there is none, and SettingsError
-    without a master key.
+    without a master key or the key of the ledger.
     """
     from app.files.service import warn_without_scanner
 
     app = create_app()
     keyring_of(app.config["SETTINGS"])
     with app.app_context():
+        # Asked at the start: without it no petition could be filed.
+        signer()
         require_bound_role("web")
         db.session.remove()
         warn_without_scanner()
@@ -104,6 +107,7 @@ def _register_routes(app: Flask) -> None:
     from app.directory.routes import directory
     from app.files.routes import files
     from app.identity.routes import identity
+    from app.ledger.routes import ledger
     from app.messages.routes import messages
     from app.operations import operations
     from app.pages import papers as _paper_pages  # noqa: F401, its pages hang on the same blueprint
@@ -118,7 +122,9 @@ def _register_routes(app: Flask) -> None:
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
-    for blueprint in (signin, petitions, dossier, identity, privacy, supervision, directory, files, messages, papers):
+    for blueprint in (
+        signin, petitions, dossier, identity, privacy, supervision, directory, files, messages, papers, ledger,
+    ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
     app.register_blueprint(operations)

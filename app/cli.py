@@ -28,10 +28,13 @@ def register_cli(app: Flask) -> None:
     """Add the commands to `flask`."""
     from app.demo import clock_group, demo
     from app.directory.commands import divisions, staff
+    from app.ledger.commands import ledger
     from app.privacy.commands import retention
     from app.supervision.commands import calendar, worker
 
-    for command in (divisions, staff, calendar, demo, clock_group, contract, worker, retention, backup, restore):
+    for command in (
+        divisions, staff, calendar, demo, clock_group, contract, ledger, worker, retention, backup, restore,
+    ):  # fmt: skip
         app.cli.add_command(command)
 
 
@@ -47,9 +50,9 @@ def owner_url() -> str:
 
 
 @contextmanager
-def owner_session() -> Iterator[Session]:
-    """A session as the owner of the tables: committed at the end, rolled back on any exception."""
-    engine = create_engine(owner_url(), poolclass=NullPool, hide_parameters=True)
+def owner_session(**options: Any) -> Iterator[Session]:
+    """A session as the owner of the tables: committed at the end, rolled back on any exception. `options` of the engine."""
+    engine = create_engine(owner_url(), poolclass=NullPool, hide_parameters=True, **options)
     try:
         with Session(engine, autoflush=False, expire_on_commit=False) as session, session.begin():
             clock.offset_seconds.set(session.scalar(text("SELECT seconds FROM clock_offset")) or 0)

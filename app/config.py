@@ -68,6 +68,7 @@ class Settings:
     public_url: str
     var_dir: Path
     files_dir: Path
+    ledger_key_file: Path | None
     max_upload_mb: int
     smtp_url: str | None = field(repr=False)
     mail_from: str | None
@@ -133,6 +134,7 @@ class Settings:
             ).rstrip("/"),
             var_dir=var_dir,
             files_dir=read.path("FILES_DIR", var_dir / "files"),
+            ledger_key_file=read.ledger_key_file(required=mode == "production" and bool(urls["web"] or urls["worker"])),
             max_upload_mb=read.number("MAX_UPLOAD_MB", 200, 1, 10_000),
             smtp_url=smtp_url,
             mail_from=read.mail_from(required=smtp_url is not None),
@@ -290,6 +292,16 @@ class _Reader:
             fault = "is missing: it opens the identities of petitioners, keep it apart from every back-up"
             self.reject("MASTER_KEY_FILE", fault, "MASTER_KEY_FILE=/etc/mingjian/master_key")
         return Path(text).expanduser().absolute() if text else None if inline else default
+
+    def ledger_key_file(self, *, required: bool) -> Path | None:
+        text = self.given("LEDGER_KEY_FILE")
+        if text is None and required:
+            self.reject(
+                "LEDGER_KEY_FILE",
+                "is missing: web and worker sign receipts and heads of the ledger with the key in it",
+                "LEDGER_KEY_FILE=/etc/mingjian/ledger_key.pem, made once with: flask --app app ledger new-key FILE",
+            )
+        return None if text is None else Path(text).expanduser().absolute()
 
     def smtp_url(self) -> str | None:
         text = self.given("SMTP_URL")

@@ -28,6 +28,7 @@ from typing import TextIO
 import psycopg
 
 from app.config import URL_VARIABLES, DatabaseRole, Settings, SettingsError
+from app.ledger.keys import new_key_pem
 from app.postgres import EmbeddedPostgres, PostgresError, Urls, end_with_parent, prepare_cluster
 
 RESTARTS_PER_MINUTE = 5
@@ -77,6 +78,8 @@ def standard_plan(settings: Settings, urls: Urls, environ: Mapping[str, str]) ->
     keys = {name: environ[name] for name in ("MASTER_KEY", "MASTER_KEY_FILE") if name in environ}
     common = {name: value for name, value in environ.items() if name not in {*URL_VARIABLES.values(), *keys}}
     base = common | {"MINGJIAN_MODE": settings.mode, "SECRET_KEY": settings.secret_key}
+    if settings.ledger_key_file:
+        base["LEDGER_KEY_FILE"] = str(settings.ledger_key_file)
     of_web, of_worker, of_owner = {"DATABASE_URL": urls.web}, {"WORKER_DATABASE_URL": urls.worker}, {}
     if urls.owner:
         of_owner = {"OWNER_DATABASE_URL": urls.owner}
@@ -168,7 +171,11 @@ class Supervisor:
         if external:
             _require_answer(external)
         if not self._environ.get("SECRET_KEY", "").strip():
-            settings = dataclasses.replace(settings, secret_key=_kept_secret(settings.var_dir / "secret_key"))
+            settings = dataclasses.replace(settings, secret_key=_kept(settings.var_dir / "secret_key", _new_secret))
+        if settings.ledger_key_file is None:
+            path = settings.var_dir / "ledger_key.pem"
+            _kept(path, new_key_pem)
+            settings = dataclasses.replace(settings, ledger_key_file=path)
         urls = external or self._start_database(settings)
         plan = self._plan(settings, urls, self._environ)
         if not external:
@@ -366,11 +373,15 @@ def _why_no_port(settings: Settings, error: OSError) -> str:
     return f"{where}. Choose another one: PORT={other} make run"
 
 
-def _kept_secret(path: Path) -> str:
-    """The secret of this VAR_DIR, made at the first start: receipts and sessions stay valid over a restart."""
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """A secret of this VAR_DIR, made at the first start: receipts and sessions stay valid over a restart."""
     if not path.exists():
-        _write_private(path, secrets.token_urlsafe(48))
+        _write_private(path, make())
     return path.read_text().strip()
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(48)
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -393,6 +404,7 @@ def _exports(settings: Settings, urls: Urls) -> str:
         "PORT": str(settings.port),
         "PUBLIC_URL": settings.public_url,
         "VAR_DIR": str(settings.var_dir),
+        "LEDGER_KEY_FILE": str(settings.ledger_key_file),
     }
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
 

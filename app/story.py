@@ -43,6 +43,10 @@ def _wuxing(teller: Teller) -> None:
         category="conduct", name="沈某", phone="13800000011",
     )  # fmt: skip
     case.require(state="filed")
+    teller.tell("wuxing.receipt")
+    promise = case.receipt["promise"]
+    known = {key["key_id"] for key in teller.send("GET", "/ledger/keys")["items"]}
+    teller.require(promise["log"] == WUXING and promise["key_id"] in known, "a promise for the log of the county")
     teller.tell("wuxing.intake")
     group = teller.body("wuxing.office", WUXING, "派驻第六纪检监察组")
     case.act("wuxing.office", "register")

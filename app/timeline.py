@@ -1,6 +1,7 @@
 """The append-only timeline of a case: the single source of its deadlines."""
 
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
@@ -10,6 +11,7 @@ from sqlalchemy import bindparam, select
 from app import clock
 from app.database import Target, insert_rows
 from app.extensions import db
+from app.ledger.statements import commitment, event_document
 from app.petitions.models import PetitionEventRow
 from workflows.actor import Actor
 from workflows.deadlines import CaseEvent
@@ -26,11 +28,13 @@ PUBLIC_EVENTS = frozenset(
 )
 
 
+SALT_BYTES = 32
+
 EVENTS = Target(PetitionEventRow.__table__)
 _COLUMNS = tuple(column.key for column in PetitionEventRow.__table__.columns)
-# Built once, and read as plain rows: nobody changes an event.
+# Built once, and read as plain rows: nobody changes an event. What the ledger needs of it is of no use to a reader.
 _LOG = (
-    select(PetitionEventRow.__table__)
+    select(*(each for each in PetitionEventRow.__table__.columns if each.key not in ("salt", "commitment")))
     .where(PetitionEventRow.petition_id == bindparam("petition_id"))
     .order_by(PetitionEventRow.seq)
 )
@@ -75,9 +79,14 @@ def event_of(
     to_state: str,
     facts: Mapping[str, Any],
     at: datetime | None = None,
+    text_digest: Callable[[bytes], str] | None = None,
 ) -> PetitionEventRow:
-    """One event of the current instant, yet to be written. `seq` is the case's version after the event."""
-    return PetitionEventRow(
+    """One event of the current instant, yet to be written. `seq` is the case's version after the event.
+
+    The event carries its commitment, which the database queues for the ledger in the statement that writes it. For a
+    filing, `text_digest` gives the digest of the text under the salt of the event.
+    """
+    row = PetitionEventRow(
         id=uuid4(),
         petition_id=petition_id,
         seq=seq,
@@ -92,7 +101,10 @@ def event_of(
         org_id=actor.org_id,
         public=event in PUBLIC_EVENTS,
         facts=plain(facts),
+        salt=secrets.token_bytes(SALT_BYTES),
     )
+    row.commitment = commitment(row.salt, event_document(row, text_digest(row.salt) if text_digest else None))
+    return row
 
 
 def values_of(row: PetitionEventRow) -> dict[str, Any]:

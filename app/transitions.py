@@ -17,6 +17,7 @@ from app.directory.codes import lineage_of
 from app.directory.models import Organisation
 from app.errors import Problem, Unknown
 from app.extensions import db
+from app.ledger.statements import text_digest
 from app.petitions.models import OPEN_STATES, DeadlineRow, Petition, PetitionEventRow
 from app.supervision.models import SupervisionOrder
 from app.supervision.orders import issue_order, release_orders
@@ -102,28 +103,34 @@ def open_case(
     petition: Petition,
     actor: Actor,
     facts: dict[str, Any],
-    besides: Callable[[list[Deadline]], Rows] = lambda _running: {},
+    besides: Callable[[list[Deadline], PetitionEventRow], Rows] = lambda _running, _filed: {},
 ) -> None:
     """Write a new petition, its first event, its deadlines and its messages, with one statement.
 
     All at once because somebody who files anonymously may not see the row afterwards: it can not be changed a second
-    time. `besides`: given the running deadlines, the rows that the filing brings along.
+    time. `besides`: given the running deadlines and the first event, the rows that the filing brings along.
     """
     calendar, versions = calendar_store.current()
     running = deadlines([CaseEvent("file", petition.filed_at, "filed", facts)], versions, calendar)
     _copy(petition, running, petition.filed_at)
     first = timeline.event_of(
-        petition.id, 1, "file", actor, from_state=None, to_state="filed", facts=facts, at=petition.filed_at
-    )
+        petition.id, 1, "file", actor, from_state=None, to_state="filed", facts=facts, at=petition.filed_at,
+        text_digest=lambda salt: text_digest_of(petition, salt),
+    )  # fmt: skip
     insert_rows(
         {
             CASES: [{name: getattr(petition, name) for name in _COLUMNS}],
             timeline.EVENTS: [timeline.values_of(first)],
             _NEW_DEADLINES: deadline_rows(petition.id, running, calendar),
             outbox.MESSAGES: outbox.messages_about("file", petition),
-            **besides([one for one in running if one.live]),
+            **besides([one for one in running if one.live], first),
         }
     )
+
+
+def text_digest_of(petition: Petition, salt: bytes) -> str:
+    """The digest by which the first event commits to what was filed: number, place, title and text never change after it."""
+    return text_digest(salt, petition.serial, petition.division_code, petition.title, petition.body)
 
 
 def actions_for(petition: Petition, actor: Actor) -> list[dict[str, str]]:

@@ -48,9 +48,10 @@ SELECT row_number() OVER (ORDER BY md5(v.code)) - 1 AS n, v.code, office.id AS o
  WHERE v.level = 5 AND v.withdrawn_on IS NULL
 """
 _CLOSED_EVENTS = """
-INSERT INTO petition_events (id, petition_id, seq, at, clock_offset_seconds, event, from_state, to_state, actor_kind, actor_role, public, facts)
+INSERT INTO petition_events (id, petition_id, seq, at, clock_offset_seconds, event, from_state, to_state, actor_kind, actor_role, public, facts, salt, commitment)
 SELECT gen_random_uuid(), d.id, k, d.filed_at + k * interval '1 minute', 0, (%(events)s::text[])[k], (%(states)s::text[])[greatest(k - 1, 1)],
-       CASE WHEN k = 6 THEN d.state ELSE (%(states)s::text[])[k] END, 'staff', 'petition_office', true, '{"level": 4}'::jsonb
+       CASE WHEN k = 6 THEN d.state ELSE (%(states)s::text[])[k] END, 'staff', 'petition_office', true, '{"level": 4}'::jsonb,
+       sha256('salt'), sha256(convert_to(d.id::text || k, 'UTF8'))
   FROM drafts d, generate_series(1, 6) k WHERE d.n BETWEEN %(first)s AND %(last)s
 """
 

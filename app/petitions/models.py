@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     Text,
     text,
 )
@@ -140,6 +141,9 @@ class PetitionEventRow(db.Model):
     org_id: Mapped[UUID | None]
     public: Mapped[bool] = mapped_column(Boolean, default=False)
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    # What the ledger holds of this event, and the secret that opens it. Only the ledger reads them.
+    salt: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    commitment: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
 
 
 class DeadlineRow(db.Model):

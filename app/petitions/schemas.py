@@ -3,6 +3,7 @@
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.identity.schemas import PersonView
+from app.ledger.schemas import PromiseOfPlace
 from app.web import Schema, Text
 from workflows.petition import GRADES, OUTCOMES, RECHECK_OUTCOMES, REVIEW_OUTCOMES, PetitionState
 
@@ -121,6 +122,10 @@ class Receipt(Schema):
     state = fields.String()
     filed_at = Instant()
     promises = fields.List(fields.Nested(PromiseView))
+    commitment = fields.String(metadata={"description": "what stands in the ledger, hexadecimal"})
+    salt = fields.String(metadata={"description": "secret; with `opening` it shows what the commitment means"})
+    opening = fields.Dict(metadata={"description": "the first event of the case, without the text"})
+    promise = fields.Nested(PromiseOfPlace)
 
 
 class ActionView(Schema):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 from sqlalchemy import bindparam, func, select, text
 
 from app import calendar_store, clock, idempotency, outbox, timeline, transitions
@@ -16,6 +17,8 @@ from app.directory.service import accused_bodies
 from app.errors import Conflict, Forbidden, Invalid, Problem, Unknown
 from app.extensions import db
 from app.identity import store
+from app.ledger import service as ledger
+from app.ledger.statements import event_document
 from app.petitions import receipts
 from app.petitions.models import (
     OPEN_STATES,
@@ -23,6 +26,7 @@ from app.petitions.models import (
     Meeting,
     MoneyEntry,
     Petition,
+    PetitionEventRow,
     Rating,
 )
 from app.petitions.schemas import ACTIONS
@@ -47,7 +51,8 @@ _OFFICE_FACTS = {"co_org_ids", "org_ids", "main_org_id", "co_org_id", "suggested
 
 
 def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[str, Any]:
-    """File a petition and return its receipt: number, PIN, and the dates by which something must happen.
+    """File a petition and return its receipt: number, PIN, the dates by which something must happen, and the signed promise
+    that its commitment will stand in the ledger. Salt and opening let its owner show what the commitment means.
 
     The same `key` with the same draft returns the same receipt and files nothing; with another draft it raises
     Problem 422 `key-used-with-another-body`. Raises Invalid when the place is unknown or withdrawn.
@@ -95,12 +100,19 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         **{name: draft[name] for name in ("accused", "people_count", "claimed_fen")},
     )
     petition.pin_mac = receipts.pin_mac(petition.serial, pin)
-    receipt: dict[str, Any] = {
-        "id": petition.id, "serial": petition.serial, "state": petition.state, "filed_at": now,
-    }  # fmt: skip
+    receipt: dict[str, Any] = {}
 
-    def besides(running: list[Deadline]) -> Rows:
-        receipt["promises"] = [_promise(one) for one in running]
+    def besides(running: list[Deadline], filed: PetitionEventRow) -> Rows:
+        promises = [_promise(one) for one in running]
+        dates = {"id": petition.id, "serial": petition.serial, "state": petition.state, "filed_at": now}
+        # As JSON values from the start: what is signed has to be what the reader gets, now and when the request is repeated.
+        receipt.update(orjson.loads(orjson.dumps({**dates, "promises": promises})))
+        receipt.update(
+            commitment=filed.commitment.hex(),
+            salt=filed.salt.hex(),
+            opening=event_document(filed, transitions.text_digest_of(petition, filed.salt)),
+            promise=ledger.promise(filed.commitment, petition.division_code, now, receipt),
+        )
         sealed = store.rows_of(petition.id, petition.way, _people(draft))
         return {**sealed, idempotency.KEYS: [idempotency.kept(key, body, receipt)]}
 

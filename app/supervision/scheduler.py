@@ -25,6 +25,8 @@ from app import clock, housekeeping
 from app.database import SYSTEM, require_bound_role, transaction
 from app.extensions import db
 from app.files import service as files
+from app.ledger import sequencing
+from app.ledger.keys import signer
 from app.messages.service import deliver_due
 from app.supervision import sweeps
 from app.supervision.models import JobRun
@@ -66,6 +68,7 @@ JOBS: tuple[Job, ...] = (
     Job("orders", 10, lambda stopping: sweeps.sweep_orders(stopping=stopping)),
     Job("calendar", 30, lambda stopping: sweeps.recompute_provisional(stopping=stopping)),
     Job("quarantine", 10, lambda stopping: files.scan_quarantined(stopping=stopping)),
+    Job("ledger", 60, lambda stopping: sequencing.sequence(stopping=stopping)),
     Job("uploads", 300, lambda stopping: files.tidy_uploads(stopping=stopping)),
     Job("housekeeping", 3600, lambda stopping: housekeeping.tidy(stopping=stopping)),
 )
@@ -73,8 +76,12 @@ DELIVERY = Job("outbox", DELIVERY_SECONDS, lambda stopping: deliver_due(stopping
 
 
 def run_worker(app: Flask, jobs: tuple[Job, ...] = JOBS) -> None:
-    """Work until SIGTERM or SIGINT; running jobs finish the case they are at. Raises UnsafeRole and NoAnswer."""
+    """Work until SIGTERM or SIGINT; running jobs finish the case they are at.
+
+    Raises UnsafeRole, NoAnswer, and SettingsError without the key of the ledger.
+    """
     with app.app_context():
+        signer()
         require_bound_role("worker")
         files.warn_without_scanner()
         url = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)

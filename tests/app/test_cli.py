@@ -12,6 +12,7 @@ from app.directory.staff_list import COLUMNS
 from app.petitions.models import Petition
 from app.signin.service import password_matches
 from app.supervision.models import HolidayYear
+from tests.app.ledger_world import LedgerWorld, write
 
 
 @pytest.fixture
@@ -225,3 +226,52 @@ def test_what_is_no_backup_is_refused_in_plain_words(run, owner_url, tmp_path):
     path = tmp_path / "no.backup"
     assert "there is no file" in run("restore", path).output
     assert run("backup", tmp_path / "missing" / "x").exit_code == 1
+
+
+def test_a_key_of_the_ledger_is_made_once_and_never_written_over(run, tmp_path):
+    path = tmp_path / "ledger_key.pem"
+    assert run("ledger", "new-key", path).exit_code == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+    before = path.read_text()
+    assert run("ledger", "new-key", path).exit_code == 1
+    assert path.read_text() == before
+
+
+def test_the_ledger_is_verified_and_a_fault_ends_with_status_one(run, client, db_session, worker_app, new_key, tmp_path):
+    world = LedgerWorld(client, worker_app, db_session, new_key)
+    world.file()
+    world.sequence()
+    kept = write(tmp_path, "heads.json", world.get("logs"))
+    sound = run("ledger", "verify", "--remembered", kept)
+    assert sound.exit_code == 0, sound.output
+    assert "1 events, 3 entries, 3 heads; 0 events are waiting." in sound.output
+    world.sql("DELETE FROM petition_events")
+    broken = run("ledger", "verify")
+    assert broken.exit_code == 1
+    assert "entry-without-meaning: log 330213, entry 0: the event behind it is gone" in broken.output
+    junk = tmp_path / "junk.json"
+    for text_ in ("[1]", "{", '{"items": 3}', '[{"size": "x"}]'):
+        junk.write_text(text_)
+        assert run("ledger", "verify", "--remembered", junk).exit_code == 1
+
+
+def test_the_ledger_is_sequenced_by_hand(run, client, db_session, worker_app, new_key, database, monkeypatch):
+    world = LedgerWorld(client, worker_app, db_session, new_key)
+    receipt = world.file()
+    for name, value in {"MINGJIAN_MODE": "test", "WORKER_DATABASE_URL": database["WORKER_DATABASE_URL"]}.items():
+        monkeypatch.setenv(name, value)
+    done = run("ledger", "sequence")
+    assert done.exit_code == 0, done.output
+    assert "3 entries placed" in done.output
+    assert [link["head"]["log"] for link in world.proof(receipt)["links"]] == ["330213", "3302", "33"]
+
+
+def test_a_lost_key_is_withdrawn_once(run, client, db_session, worker_app, new_key):
+    world = LedgerWorld(client, worker_app, db_session, new_key)
+    world.file()
+    world.sequence()
+    (key,) = world.get("keys")["items"]
+    assert run("ledger", "revoke-key", key["key_id"]).exit_code == 0
+    assert world.get("keys")["items"][0]["revoked_at"] is not None
+    assert run("ledger", "revoke-key", key["key_id"]).exit_code == 1
+    assert run("ledger", "revoke-key", "nothing").exit_code == 1

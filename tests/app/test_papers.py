@@ -132,7 +132,15 @@ def test_commitment_and_promise_stand_on_paper_and_in_the_code_when_the_receipt_
     for told in (code, words):
         assert commitment in told and "MEUCIQ" in told
         assert "never-printed" not in told and office.receipt["pin"] not in told
-    assert "内容承诺值" not in words_of(receipts.receipt_pdf(office.receipt))
+    plain = {name: value for name, value in office.receipt.items() if name not in ("commitment", "promise")}
+    assert "内容承诺值" not in words_of(receipts.receipt_pdf(plain))
+
+
+def test_the_receipt_of_a_filing_carries_its_promise_on_paper_and_in_a_code_that_can_be_drawn(app, office):
+    promised, words = office.receipt["promise"], words_of(receipts.receipt_pdf(office.receipt))
+    assert office.receipt["commitment"] in words and promised["signature"] in words
+    assert promised["signature"] in receipts.code_text(office.receipt)
+    assert office.receipt["salt"] not in words
 
 
 def test_the_code_is_a_picture_for_the_page_and_for_print(office, client):

@@ -199,6 +199,7 @@ def test_after_a_kill_9_everything_ends_and_the_next_run_starts_with_the_same_da
     assert all_ended(family, 5)
     assert run.finish() == -signal.SIGKILL
     assert (var_dir / "secret_key").read_text() == secret
+    assert (var_dir / "ledger_key.pem").stat().st_mode & 0o777 == 0o600
     with psycopg.connect(owner_url(var_dir)) as connection:
         assert connection.execute("SELECT string_agg(word, ' ' ORDER BY word) FROM notes").fetchone() == ("again kept",)
     family = again.family()
@@ -352,7 +353,8 @@ def test_unusable_settings_are_all_named_and_nothing_starts(start):
 
 
 def test_half_a_set_of_addresses_is_refused(start):
-    run = start({"DATABASE_URL": "postgresql://mj_web@db/mingjian", "SECRET_KEY": "k" * 32, "MASTER_KEY_FILE": "/k"})
+    keys = {"SECRET_KEY": "k" * 32, "MASTER_KEY_FILE": "/k", "LEDGER_KEY_FILE": "/k.pem"}
+    run = start({"DATABASE_URL": "postgresql://mj_web@db/mingjian"} | keys)
     assert run.finish() == 2
     assert "WORKER_DATABASE_URL is missing" in run.output
 
@@ -362,7 +364,7 @@ def plan_for():
     urls = Urls(owner="postgresql://mj_owner@/m", web="postgresql://mj_web@/m", worker="postgresql://mj_worker@/m")
 
     def make(mode: str, **changes: str):
-        keys = {"SECRET_KEY": "k" * 40, "MASTER_KEY_FILE": "/etc/mingjian/master_key"}
+        keys = {"SECRET_KEY": "k" * 40, "MASTER_KEY_FILE": "/etc/mingjian/master_key", "LEDGER_KEY_FILE": "/k.pem"}
         given = {"MINGJIAN_MODE": mode, "DATABASE_URL": urls.web} | keys | changes
         settings = Settings.from_environment(given)
         return standard_plan(settings, urls, given | {"OWNER_DATABASE_URL": urls.owner, "LANG": "C"})
@@ -381,6 +383,7 @@ def test_web_worker_and_migrations_get_the_address_of_their_own_role_only(plan_f
     assert addresses["migrations"] == {"OWNER_DATABASE_URL"}
     for command in plan.children:
         assert command.environment["SECRET_KEY"] == "k" * 40
+        assert command.environment["LEDGER_KEY_FILE"] == "/k.pem"
         assert command.environment["LANG"] == "C"
     assert "mj_web" not in repr(plan)
 

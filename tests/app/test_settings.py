@@ -1,10 +1,14 @@
 """The environment is read once; every mistake in it is reported, with an example and without secrets."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from app.config import Settings, SettingsError
+from app.ledger.keys import new_key_pem, signer
 
 SECRET = "s" * 16 + "ecret-that-nobody-may-read"
 PRODUCTION = {
@@ -12,6 +16,7 @@ PRODUCTION = {
     "WORKER_DATABASE_URL": "postgresql+psycopg://mj_worker:hidden-word@db:5432/mingjian",
     "SECRET_KEY": SECRET,
     "MASTER_KEY_FILE": "/etc/mingjian/master_key",
+    "LEDGER_KEY_FILE": "/etc/mingjian/ledger_key.pem",
 }
 
 
@@ -63,6 +68,15 @@ def test_trial_modes_need_no_database_and_make_up_a_secret(mode):
     first, second = (Settings.from_environment({"MINGJIAN_MODE": mode}) for _ in range(2))
     assert len(first.secret_key) >= 32
     assert first.secret_key != second.secret_key
+
+
+def test_production_refuses_web_and_worker_without_the_key_of_the_ledger_and_lets_the_owner_work():
+    without = {name: value for name, value in PRODUCTION.items() if name != "LEDGER_KEY_FILE"}
+    (problem,) = problems_of(without)
+    assert problem.startswith("LEDGER_KEY_FILE is missing")
+    owner = {"OWNER_DATABASE_URL": "postgresql://mj_owner@db/mingjian", "SECRET_KEY": SECRET}
+    assert Settings.from_environment(owner).ledger_key_file is None
+    assert Settings.from_environment(PRODUCTION).ledger_key_file == Path("/etc/mingjian/ledger_key.pem")
 
 
 def test_a_process_that_was_not_given_the_url_of_its_role_is_told_which_one():
@@ -192,3 +206,24 @@ def test_identities_are_sealed_with_aes_unless_sm4_is_asked_for():
     assert Settings.from_environment({**PRODUCTION, "SEAL_ALGORITHM": "sm4-gcm"}).seal_algorithm == "sm4-gcm"
     (problem,) = problems_of({**PRODUCTION, "SEAL_ALGORITHM": "des"})
     assert "not one of aes-256-gcm, sm4-gcm" in problem
+
+
+@pytest.mark.parametrize("content", [None, "no key", ec.generate_private_key(ec.SECP384R1())])
+def test_a_key_of_the_ledger_that_can_not_be_used_is_refused_at_the_start(app, tmp_path, monkeypatch, content):
+    path = tmp_path / "key.pem"
+    if isinstance(content, str):
+        path.write_text(content)
+    elif content is not None:
+        path.write_bytes(content.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], ledger_key_file=path))
+    with pytest.raises(SettingsError, match="LEDGER_KEY_FILE"):
+        signer()
+    path.write_text(new_key_pem())
+    assert len(signer().key_id) == 64
+
+
+def test_production_signs_nothing_with_a_made_up_key(app, monkeypatch):
+    assert signer().key_id == signer().key_id
+    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], mode="production"))
+    with pytest.raises(SettingsError, match="LEDGER_KEY_FILE is missing"):
+        signer()

@@ -93,7 +93,7 @@ NOT_TRIED = {
     "open to everybody": (
         "sign_in_staff", "send_code", "sign_in_by_code", "sign_in_by_receipt", "file_petition", "list_divisions",
         "get_division", "download_attachment", "describe_uploads", "describe_upload", "print_slip", "recover_receipts",
-        "verify_paper",
+        "verify_paper", "get_head", "get_head_of_size", "list_ledger_keys", "list_logs", "prove_consistency", "prove_inclusion", "get_proof",
     ),
     "continues what was tried": ("continue_upload", "show_upload", "resend_message", "decide_data_request"),
     "about the own message or case alone": ("mark_message_read", "confirm_record", "dispute_record", "own_data", "request_change"),

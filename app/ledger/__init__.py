@@ -1,0 +1,1 @@
+"""The ledger: commitments, logs with signed heads, proofs."""
