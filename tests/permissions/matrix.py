@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from flask import Flask
 from sqlalchemy import text
@@ -27,10 +26,11 @@ Try = Callable[["Subject"], Request]
 
 @dataclass(frozen=True)
 class Subject:
-    """What a request is about: a case, and a file of it."""
+    """What a request is about: a case, a file of it, and a body that takes part in a meeting on it."""
 
     case: Filed
     attachment_id: str
+    body: str
 
 
 # How each operation that is about a case is tried, by operation id. A route that is missing here fails the test.
@@ -45,7 +45,7 @@ CASE_REQUESTS: dict[str, Try] = {
     "record_meeting": lambda s: (
         "POST",
         f"/petitions/{s.case.id}/meetings",
-        {"held_at": clock.now().isoformat(), "org_ids": [str(uuid4())], "minutes": "纪要"},
+        {"held_at": clock.now().isoformat(), "org_ids": [s.body], "minutes": "纪要"},
     ),
     "start_upload": lambda s: ("TUS", f"/petitions/{s.case.id}/uploads", None),
     "link_attachment": lambda s: ("GET", f"/attachments/{s.attachment_id}/link", None),
@@ -153,7 +153,7 @@ class Matrix:
             text("SELECT id::text FROM attachments WHERE petition_id = :case LIMIT 1"), {"case": case.id}
         ).scalar_one()
         self.session.rollback()
-        return Subject(case, attachment)
+        return Subject(case, attachment, str(self.world.bodies[Role.PETITION_OFFICE]))
 
     # Actions: what `allowed_actions` of the case offers, which the door obeys as well.
 
