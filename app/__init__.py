@@ -110,8 +110,10 @@ def _register_routes(app: Flask) -> None:
     from app.ledger.routes import ledger
     from app.messages.routes import messages
     from app.operations import operations
+    from app.pages import papers as _paper_pages  # noqa: F401, its pages hang on the same blueprint
     from app.pages.dossier import dossier
     from app.pages.routes import pages
+    from app.papers.routes import papers
     from app.petitions.routes import petitions
     from app.privacy.routes import privacy
     from app.signin.routes import signin
@@ -120,7 +122,9 @@ def _register_routes(app: Flask) -> None:
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
-    for blueprint in (signin, petitions, dossier, identity, privacy, supervision, directory, files, messages, ledger):
+    for blueprint in (
+        signin, petitions, dossier, identity, privacy, supervision, directory, files, messages, papers, ledger,
+    ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
     app.register_blueprint(operations)

@@ -66,6 +66,7 @@ def _wuxing(teller: Teller) -> None:
     case.act("wuxing.group6.head", "approve-reply")
     case.require(state="replied")
     case.arrive("resolved")
+    case.print_papers()
     teller.tell("wuxing.rate")
     case.act_as_petitioner("rate", grade="satisfied", office_grade="satisfied")
     case.require(state="rated", round=1, colour=None)

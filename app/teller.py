@@ -97,6 +97,17 @@ class Teller:
             raise StoryFailed(f"step {self.step}: {method} {path} answered {answer.status_code} {kind or ''}")
         return known
 
+    def sheet(self, path: str, token: str) -> bytes:
+        """The PDF at a path. Raises StoryFailed when the answer is none."""
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            answer = self._session.get(f"{self.base_url}/api/v1{path}", headers=headers, timeout=30)
+        except requests.RequestException as error:
+            raise StoryFailed(f"step {self.step}: GET {path}: {type(error).__name__}") from error
+        if not answer.content.startswith(b"%PDF-"):
+            raise StoryFailed(f"step {self.step}: GET {path} answered {answer.status_code} and no PDF")
+        return answer.content
+
     def staff(self, username: str) -> str:
         """The access token of a demonstration account."""
         if username not in self._tokens:
@@ -178,6 +189,17 @@ class Case:
     def act_as_petitioner(self, event: str, **facts: Any) -> None:
         """Let the petitioner do something, signed in with number and PIN of the receipt."""
         self.view = self.teller.send("POST", f"{self.path}/actions/{event}", facts, token=self._holder())
+
+    def print_papers(self) -> None:
+        """Let the petitioner print the receipt and the latest paper of the case, and check that paper as anybody may."""
+        size = len(self.teller.sheet(f"{self.path}/receipt.pdf", self._holder()))
+        self.teller.tell("paper.receipt", serial=self.receipt["serial"], size=size)
+        paper = self.teller.send("GET", f"{self.path}/papers", token=self._holder())["items"][-1]
+        self.teller.sheet(f"{self.path}/papers/{paper['seq']}.pdf", self._holder())
+        query = {"number": paper["number"], "code": paper["code"]}
+        checked = self.teller.send("GET", "/papers/verify", query=query)
+        self.teller.require(checked["genuine"], "the paper is genuine")
+        self.teller.tell("paper.opinion", number=paper["printed_number"], code=paper["code"], last=paper["last_on"])
 
     def look(self, username: str | None = None) -> dict[str, Any]:
         """The case as it is now, seen by a member of staff or else by its petitioner."""

@@ -21,7 +21,7 @@ CODE = [path for name in ("app", "workflows", "notifications") for path in sorte
 # Licences that may be combined with Apache-2.0 in a product that others run and change.
 ALLOWED = re.compile(
     r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Mozilla Public License 2|MPL-2\.0|HPND|LGPL|Lesser General|"
-    r"PostgreSQL|Unlicense|CC0|Public Domain|Zero-Clause|0BSD",
+    r"PostgreSQL|Unlicense|CC0|Public Domain|Zero-Clause|0BSD|SIL Open Font License",
     re.IGNORECASE,
 )
 REFUSED = re.compile(r"Affero|AGPL|SSPL|Business Source|Commons Clause|(?<!L)GPL-?[23]|(?<!Lesser )General Public", re.IGNORECASE)

@@ -3,25 +3,30 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import Boolean, CheckConstraint, DateTime, ForeignKey, LargeBinary, Text
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, LargeBinary, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.columns import INSTANT
 from app.extensions import db
-
-INSTANT = DateTime(timezone=True)
 
 
 class SealedIdentity(db.Model):
-    """Who filed a case: canonical JSON of the people, sealed under the data key of the case. Never changed by the way."""
+    """Who filed a case: canonical JSON of the people, sealed under the data key of the case. Never changed by the way.
+    `recovery_mac` is a keyed digest of phone and name of the petitioner: it finds a lost receipt and tells neither."""
 
     __tablename__ = "identities"
-    __table_args__ = (CheckConstraint("way IN ('named', 'confidential')", name="way"), {"schema": "sealed"})
+    __table_args__ = (
+        CheckConstraint("way IN ('named', 'confidential')", name="way"),
+        Index("ix_identities_recovery_mac", "recovery_mac", postgresql_where=text("recovery_mac IS NOT NULL")),
+        {"schema": "sealed"},
+    )
 
     petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id"), primary_key=True)
     way: Mapped[str] = mapped_column(Text)
     algorithm: Mapped[str] = mapped_column(Text)
     nonce: Mapped[bytes] = mapped_column(LargeBinary)
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+    recovery_mac: Mapped[str | None] = mapped_column(Text)
 
 
 class DataKeyRow(db.Model):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -52,7 +53,7 @@ def rows_of(petition_id: UUID, way: str, people: Sequence[Mapping[str, Any]]) ->
     made = sealed_values(petition_id, people, keyring())
     identity = {name: made[name] for name in ("petition_id", "algorithm", "nonce", "ciphertext")}
     return {
-        _IDENTITIES: [{**identity, "way": way}],
+        _IDENTITIES: [{**identity, "way": way, "recovery_mac": recovery_mac_of(people)}],
         _DATA_KEYS: [
             {
                 "petition_id": petition_id, "key_id": made["key_id"], "algorithm": made["key_algorithm"],
@@ -60,6 +61,23 @@ def rows_of(petition_id: UUID, way: str, people: Sequence[Mapping[str, Any]]) ->
             }
         ],
     }  # fmt: skip
+
+
+def recovery_mac_of(people: Sequence[Mapping[str, Any]]) -> str | None:
+    """What finds the case again when its receipt is lost; None unless the petitioner gave both phone and name."""
+    first = next((one for one in people if one["part"] == "petitioner"), None)
+    return recovery_mac(first["phone"], first["name"]) if first and first["phone"] and first["name"] else None
+
+
+def recovery_mac(phone: str, name: str) -> str:
+    """The digest of a phone and a name under a key that SECRET_KEY gives: without it nobody can try names and phones.
+
+    Blanks, hyphens and a leading +86 of the phone do not matter; the name must be the very same.
+    """
+    secret = current_app.config["SETTINGS"].secret_key.encode()
+    key = hmac.new(secret, b"lost receipt key", hashlib.sha256).digest()
+    number = re.sub(r"[\s-]|^\s*(?:\+|00)86", "", phone)
+    return hmac.new(key, f"{number}\0{name}".encode(), hashlib.sha256).hexdigest()
 
 
 def sealed_values(petition_id: UUID, people: Sequence[Mapping[str, Any]], ring: Keyring) -> dict[str, Any]:

@@ -3,11 +3,9 @@
 import re
 import secrets
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, redirect, request, url_for
-from itsdangerous import BadData, URLSafeTimedSerializer
+from flask import Response, current_app, redirect, request, url_for
 from marshmallow import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
@@ -15,10 +13,12 @@ from werkzeug.datastructures import FileStorage
 from app.auth import PAGE_COOKIE, VISITOR, Identity, signed_in, visitor
 from app.database import transaction
 from app.directory import service as directory
-from app.errors import Conflict, Forbidden, Invalid, Problem, Unauthorised, Unknown
+from app.errors import Conflict, Invalid, Problem, Unauthorised, Unknown
 from app.files import service as files
+from app.pages.phone import RECEIPT_COOKIE, keep_receipt, kept_receipt, own_case, pages
 from app.pages.story import promises, readable
 from app.pages.text import dress, page, pick, t
+from app.papers import service as papers
 from app.petitions import service as petitions
 from app.petitions.limits import allow_filing
 from app.petitions.schemas import ACTIONS, CATEGORIES, WAYS, DisputeDraft, MessageDraft, PetitionDraft
@@ -28,26 +28,12 @@ from app.signin import service as signin
 from app.signin.limits import one_try
 from app.text import problem_text
 
-pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/p/static")
-
 PROVINCE = "330000000000"
-RECEIPT_COOKIE = "mj_receipt"
-RECEIPT_SECONDS = 3600
 PETITIONER_ACTIONS = ("rate", "change_rating", "ask_review", "ask_recheck", "withdraw")
 _STEPS = {2: "city", 3: "county", 4: "township", 5: "village"}
 _DANGER = ("no", "called")
 PRIVACY_PARTS = ("who", "what", "why", "seen", "ways", "read", "kept", "rights", "complain")
 _MONEY = re.compile(r"(\d{1,11})(?:\.(\d{1,2}))?")
-
-
-@pages.before_request
-def refuse_other_sites() -> None:
-    """Refuse a form that another site sends: old browsers do not know SameSite cookies. Raises Forbidden."""
-    origin = request.headers.get("Origin")
-    if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
-        public = urlsplit(current_app.config["SETTINGS"].public_url).netloc
-        if urlsplit(origin).netloc != public:
-            raise Forbidden("cross-site")
 
 
 @pages.get("/")
@@ -101,11 +87,12 @@ def send_file() -> Response:
         with visitor():
             place = directory.open_division(written.get("division_code", ""))
         return _form(place, "called" if written.get("danger") == "called" else "no", key, written, errors)
-    shown = {name: receipt[name] for name in ("id", "serial", "pin", "filed_at", "promises")}
+    kept = ("id", "serial", "pin", "filed_at", "promises", "commitment", "promise")
+    shown = {name: receipt[name] for name in kept if name in receipt}
     shown["in_danger"] = draft["in_danger"]
     shown["photo"] = _attach_to_new_case(UUID(str(receipt["id"])), request.files.get("photo"))
     answer = _see("receipt")
-    answer.set_cookie(RECEIPT_COOKIE, _sealer().dumps(_as_text(shown)), **_private("/p/receipt"))
+    answer.set_cookie(RECEIPT_COOKIE, keep_receipt(_as_text(shown)), **_private("/p/receipt"))
     return answer
 
 
@@ -194,7 +181,7 @@ def _attach_to_new_case(petition_id: UUID, photo: FileStorage | None) -> str:
 @pages.get("/p/receipt")
 def receipt() -> Response:
     """Number and PIN, until the visitor says that they are written down."""
-    shown = _receipt()
+    shown = kept_receipt()
     if shown is None:
         return _see("case")
     return page("receipt.html", receipt=shown, promises=promises(shown["promises"]))
@@ -203,7 +190,7 @@ def receipt() -> Response:
 @pages.post("/p/receipt")
 def leave_receipt() -> Response:
     """Forget the PIN on this phone and open the case."""
-    shown = _receipt()
+    shown = kept_receipt()
     answer = _see("case")
     if shown is not None:
         with visitor():
@@ -211,18 +198,6 @@ def leave_receipt() -> Response:
         _open_case(answer, tokens)
     answer.delete_cookie(RECEIPT_COOKIE, path="/p/receipt")
     return answer
-
-
-def _sealer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="receipt-page")
-
-
-def _receipt() -> dict[str, Any] | None:
-    try:
-        shown: dict[str, Any] = _sealer().loads(request.cookies.get(RECEIPT_COOKIE, ""), max_age=RECEIPT_SECONDS)
-    except BadData:
-        return None
-    return shown
 
 
 def _as_text(value: Any) -> Any:
@@ -289,7 +264,7 @@ def send_message() -> Response:
     if errors:
         return _case_page(written, errors)
     with signed_in("receipt") as who:
-        petitions.add_message(_own(who), who, told["body"])
+        petitions.add_message(own_case(who), who, told["body"])
     return _see("case", done=1)
 
 
@@ -299,13 +274,13 @@ def answer_record() -> Response:
     written = _written()
     if written.get("answer") == "confirm":
         with signed_in("receipt") as who:
-            petitions.confirm(_own(who), who)
+            petitions.confirm(own_case(who), who)
         return _see("case", done=1)
     told, errors = _load(DisputeDraft(), {"body": written.get("said", "")}, {"body": "said"})
     if errors:
         return _case_page(written, errors)
     with signed_in("receipt") as who:
-        petitions.dispute_record(_own(who), who, told["body"])
+        petitions.dispute_record(own_case(who), who, told["body"])
     return _see("case", done=1)
 
 
@@ -316,7 +291,7 @@ def send_photo() -> Response:
     if photo is None or not photo.filename:
         return _case_page({}, {"photo": t("error.photo")})
     with signed_in("receipt") as who:
-        files.attach_whole(_own(who), who, photo.filename, photo.stream)
+        files.attach_whole(own_case(who), who, photo.filename, photo.stream)
     return _see("case", done=1)
 
 
@@ -344,7 +319,7 @@ def ask_about_my_data() -> Response:
     written = {name: value.replace("\r\n", "\n").strip() for name, value in request.form.items()}
     with signed_in("receipt") as who:
         corrected = {name: written[name] for name in ("name", "phone", "address") if written.get(name)}
-        draft = {"petition_id": str(_own(who)), "kind": written.get("kind", ""), "wish": written.get("wish", "")}
+        draft = {"petition_id": str(own_case(who)), "kind": written.get("kind", ""), "wish": written.get("wish", "")}
         try:
             own_data.request_change(DataRequestDraft().load({**draft, "corrected": corrected or None}), who)
         except ValidationError as wrong:
@@ -380,7 +355,7 @@ def act_on_case(event: str) -> Response:
     if errors:
         return _case_page(written, errors)
     with signed_in("receipt") as who:
-        petitions.act(_own(who), event, who, facts, version=_version(written))
+        petitions.act(own_case(who), event, who, facts, version=_version(written))
     return _see("case", done=1)
 
 
@@ -391,17 +366,12 @@ def _written() -> dict[str, str]:
 def _case_page(written: dict[str, str], errors: dict[str, str]) -> Response:
     """The case; with `errors` (id of the field → what is wrong) every form keeps what was written into it."""
     with signed_in("receipt") as who:
-        view = petitions.case_view(_own(who), who)
+        view = petitions.case_view(own_case(who), who)
+        given = papers.list_papers(own_case(who), who)
     return page(
-        "case.html", 422 if errors else 200, written=written, errors=errors, done="done" in request.args,
+        "case.html", 422 if errors else 200, written=written, errors=errors, done="done" in request.args, papers=given,
         **readable(view),
     )  # fmt: skip
-
-
-def _own(who: Identity) -> UUID:
-    if who.petition_id is None:
-        raise Unauthorised()
-    return who.petition_id
 
 
 def _load(schema: Any, raw: dict[str, Any], ids: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:

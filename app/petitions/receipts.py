@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import secrets
 
 from flask import current_app
 
@@ -29,6 +30,11 @@ def serial_for(key: str) -> str:
         letters.append(ALPHABET[rest])
     text = "".join(letters)
     return "MJ-" + "-".join(text[i : i + 4] for i in range(0, 16, 4))
+
+
+def new_pin() -> str:
+    """Eight random digits, for a receipt whose first PIN was lost."""
+    return f"{secrets.randbelow(10**8):08d}"
 
 
 def pin_mac(serial: str, pin: str) -> str:

@@ -241,6 +241,19 @@ def dispute_record(petition_id: UUID, who: Identity, said: str) -> None:
     db.session.flush()
 
 
+def renew_pin(petition_id: UUID, who: Identity) -> dict[str, Any]:
+    """Give the case a new PIN and return its receipt without the promises. The earlier PIN stops working.
+
+    It stands on the timeline: somebody whose receipt still worked a minute ago must be able to see why it does not.
+    """
+    petition = transitions.lock(petition_id)
+    pin = receipts.new_pin()
+    petition.pin_mac = receipts.pin_mac(petition.serial, pin)
+    note(petition, "renew_pin", who, {})
+    db.session.flush()
+    return {"serial": petition.serial, "pin": pin, "filed_at": petition.filed_at}
+
+
 def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool = False) -> dict[str, Any]:
     """Write a message on the case and return all of it but its text, so that no second copy is kept of that anywhere.
 

@@ -17,7 +17,7 @@ class CaseRead(db.Model):
 
     __tablename__ = "case_reads"
     __table_args__ = (
-        CheckConstraint("what IN ('detail', 'file', 'identity', 'export')", name="what"),
+        CheckConstraint("what IN ('detail', 'file', 'paper', 'identity', 'export')", name="what"),
         Index("ix_case_reads_case", "petition_id", text("at DESC"), text("id DESC")),
         Index("ix_case_reads_account", "account_id", text("at DESC"), text("id DESC")),
         Index("ix_case_reads_place", "division_code", text("at DESC"), text("id DESC")),
@@ -63,6 +63,7 @@ class DataRequest(db.Model):
     decided_at: Mapped[datetime | None] = mapped_column(INSTANT)
     decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))
     decided_org_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"))
+    recovery_mac: Mapped[str | None] = mapped_column(Text)  # of the corrected identity
 
 
 class RetentionRule(db.Model):

@@ -110,14 +110,16 @@ def request_change(draft: Mapping[str, Any], who: Identity) -> dict[str, Any]:
 def _corrected(petition: Petition, changes: Mapping[str, Any] | None) -> dict[str, Any]:
     changes = {name: value for name, value in (changes or {}).items() if value}
     if not changes:
-        return {"algorithm": None, "nonce": None, "ciphertext": None}
+        return {"algorithm": None, "nonce": None, "ciphertext": None, "recovery_mac": None}
     sealed = db.session.execute(_SEALED, {"id": petition.id}).scalar()
     people = store.open_sealed(petition.id, sealed)
     if not people:
         raise Conflict("nothing-sealed")
     first, *others = people
-    box = store.seal_again(petition.id, sealed, [{**first, **changes}, *others])
-    return {"algorithm": box.algorithm, "nonce": box.nonce, "ciphertext": box.ciphertext}
+    corrected = [{**first, **changes}, *others]
+    box = store.seal_again(petition.id, sealed, corrected)
+    mac = store.recovery_mac_of(corrected)
+    return {"algorithm": box.algorithm, "nonce": box.nonce, "ciphertext": box.ciphertext, "recovery_mac": mac}
 
 
 def list_requests(*, open_only: bool) -> list[dict[str, Any]]:

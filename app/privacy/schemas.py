@@ -21,7 +21,7 @@ class ReadView(Schema):
     id = fields.UUID(required=True)
     at = fields.AwareDateTime(required=True)
     petition_id = fields.UUID(required=True, allow_none=True)
-    what = fields.String(required=True, validate=validate.OneOf(("detail", "file", "identity", "export")))
+    what = fields.String(required=True, validate=validate.OneOf(("detail", "file", "paper", "identity", "export")))
     purpose = fields.String(
         required=True,
         metadata={

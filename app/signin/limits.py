@@ -38,6 +38,8 @@ LIMITS = {
     "phone": Limit(tries=5, window=timedelta(days=1), backing_off=True),
     "receipt": Limit(tries=5, window=timedelta(days=1), backing_off=True),
     "address": Limit(tries=30, window=timedelta(minutes=15), backing_off=False),
+    "recovery": Limit(tries=5, window=timedelta(days=1), backing_off=True),  # names tried with one phone
+    "paper": Limit(tries=60, window=timedelta(minutes=15), backing_off=False),  # papers checked from one address
     "code": Limit(tries=5, window=timedelta(hours=1), backing_off=False),  # codes sent to one phone
     "code-address": Limit(
         tries=30, window=timedelta(minutes=15), backing_off=False
@@ -45,7 +47,7 @@ LIMITS = {
 }
 
 # Counted by network address: the key of their HMAC is another one each day.
-BY_ADDRESS = frozenset({"address", "code-address"})
+BY_ADDRESS = frozenset({"address", "code-address", "paper"})
 _BACK_OFF_MINUTES = 60
 
 # The row is locked while it is counted. Where the door is shut nothing is updated and no row comes back: knocking at a shut

@@ -206,6 +206,13 @@ def send_code(phone: str) -> None:
 
 def sign_in_by_code(phone: str, code: str) -> Tokens:
     """Tokens for the villager with this phone; the account is made with the first sign-in. Raises Unauthorised."""
+    use_phone_code(phone, code)
+    life = timedelta(days=current_app.config["SETTINGS"].refresh_token_days)
+    return _new_session("villager", life, villager_id=villager_of(phone))
+
+
+def use_phone_code(phone: str, code: str) -> None:
+    """Use up the code sent to a phone. Raises Unauthorised `wrong-code` unless it is the latest, unused and in time."""
     used = db.session.execute(
         text(
             """
@@ -218,8 +225,6 @@ def sign_in_by_code(phone: str, code: str) -> Tokens:
     ).scalar()
     if used is None:
         raise Unauthorised("wrong-code")
-    life = timedelta(days=current_app.config["SETTINGS"].refresh_token_days)
-    return _new_session("villager", life, villager_id=villager_of(phone))
 
 
 def villager_of(phone: str) -> UUID:
@@ -250,14 +255,34 @@ def _code_mac(phone: str, code: str) -> str:
 def sign_in_by_receipt(serial: str, pin: str) -> Tokens:
     """Tokens that open the one case of a receipt for two hours. Raises Unauthorised `wrong-receipt`.
 
+    """
+    return _new_session("receipt", RECEIPT_LIFE, petition_id=petition_of_receipt(serial, pin))
+
+
+def petition_of_receipt(serial: str, pin: str) -> UUID:
+    """The case that number and PIN open. Raises Unauthorised `wrong-receipt`.
+
     The visitor sees no case, so the database compares number and PIN itself (function `receipt_petition`).
     """
-    petition_id = db.session.execute(
+    petition_id: UUID | None = db.session.execute(
         text("SELECT receipt_petition(:serial, :mac)"), {"serial": serial, "mac": pin_mac(serial, pin)}
     ).scalar()
     if petition_id is None:
         raise Unauthorised("wrong-receipt")
-    return _new_session("receipt", RECEIPT_LIFE, petition_id=petition_id)
+    return petition_id
+
+
+def end_receipt_sessions(petition_id: UUID, because: str) -> None:
+    """Revoke every session that a receipt of this case has opened."""
+    db.session.execute(
+        text(
+            """
+            UPDATE sessions SET revoked_at = now(), revoked_because = :because
+             WHERE petition_id = :petition AND kind = 'receipt' AND revoked_at IS NULL
+            """
+        ),
+        {"petition": petition_id, "because": because},
+    )
 
 
 # --- sessions --------------------------------------------------------------------------------------------------------

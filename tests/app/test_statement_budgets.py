@@ -92,9 +92,8 @@ def test_a_detail_costs_the_same_with_one_event_and_with_fifty_messages(client, 
     assert len(answer.json["messages"]) == 50
 
 
-def test_every_action_of_the_way_to_an_answer_stays_within_its_budget(client, counted, place, as_staff, new_key, db_session):
-    receipt = client.post("/api/v1/petitions", json=draft(place), headers=new_key()).json
-    case = receipt["id"]
+def way_to_an_answer(db_session):
+    """Who does what, from registering a case of Shangtian to the delivery of its answer."""
     body = str(
         db_session.execute(
             text(
@@ -103,7 +102,7 @@ def test_every_action_of_the_way_to_an_answer_stays_within_its_budget(client, co
             )
         ).scalar_one()
     )
-    way = [
+    return [
         ("shangtian.office", "register", {}),
         ("shangtian.office", "accept", {}),
         ("shangtian.office", "dispatch", {"main_org_id": body}),
@@ -113,7 +112,12 @@ def test_every_action_of_the_way_to_an_answer_stays_within_its_budget(client, co
         ("shangtian.discipline.head", "approve-reply", {}),
         ("shangtian.office", "deliver", {"proof": "当面"}),
     ]
-    for username, action, facts in way:
+
+
+def test_every_action_of_the_way_to_an_answer_stays_within_its_budget(client, counted, place, as_staff, new_key, db_session):
+    receipt = client.post("/api/v1/petitions", json=draft(place), headers=new_key()).json
+    case = receipt["id"]
+    for username, action, facts in way_to_an_answer(db_session):
         headers = as_staff(username)
         counted.clear()
         cost(counted, "action", client.post(f"/api/v1/petitions/{case}/actions/{action}", json=facts, headers=headers))
@@ -123,6 +127,21 @@ def test_every_action_of_the_way_to_an_answer_stays_within_its_budget(client, co
     headers = {"Authorization": f"Bearer {token['access_token']}"}
     counted.clear()
     cost(counted, "escalation", client.post(f"/api/v1/petitions/{case}/actions/rate", json=bad, headers=headers))
+
+
+def test_the_papers_of_a_case_cost_the_same_for_one_and_for_two(client, counted, place, as_staff, new_key, db_session):
+    (case,) = file_many(client, place, new_key, 1)
+    path, reader, costs = f"/api/v1/petitions/{case}/papers", as_staff("shangtian.office"), []
+    for username, action, facts in way_to_an_answer(db_session):
+        client.post(f"/api/v1/petitions/{case}/actions/{action}", json=facts, headers=as_staff(username))
+        if action in ("accept", "deliver"):
+            made = client.get(path, headers=reader).json["items"]
+            assert len(made) == len(costs) + 1
+            counted.clear()
+            costs.append(cost(counted, "papers", client.get(path, headers=reader)))
+            counted.clear()
+            cost(counted, "papers", client.get(made[-1]["url"], headers=reader))
+    assert costs[0] == costs[1]
 
 
 def test_no_request_opens_a_connection(app, client, counted, place, as_staff, new_key):

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from flask import Flask
 from sqlalchemy import text
@@ -27,10 +26,11 @@ Try = Callable[["Subject"], Request]
 
 @dataclass(frozen=True)
 class Subject:
-    """What a request is about: a case, and a file of it."""
+    """What a request is about: a case, a file of it, and a body that takes part in a meeting on it."""
 
     case: Filed
     attachment_id: str
+    body: str
 
 
 # How each operation that is about a case is tried, by operation id. A route that is missing here fails the test.
@@ -45,10 +45,15 @@ CASE_REQUESTS: dict[str, Try] = {
     "record_meeting": lambda s: (
         "POST",
         f"/petitions/{s.case.id}/meetings",
-        {"held_at": clock.now().isoformat(), "org_ids": [str(uuid4())], "minutes": "纪要"},
+        {"held_at": clock.now().isoformat(), "org_ids": [s.body], "minutes": "纪要"},
     ),
     "start_upload": lambda s: ("TUS", f"/petitions/{s.case.id}/uploads", None),
     "link_attachment": lambda s: ("GET", f"/attachments/{s.attachment_id}/link", None),
+    "get_receipt": lambda s: ("GET", f"/petitions/{s.case.id}/receipt", None),
+    "print_receipt": lambda s: ("GET", f"/petitions/{s.case.id}/receipt.pdf", None),
+    "draw_receipt_code": lambda s: ("GET", f"/petitions/{s.case.id}/receipt.svg", None),
+    "paint_receipt_code": lambda s: ("GET", f"/petitions/{s.case.id}/receipt.png", None),
+    "list_papers": lambda s: ("GET", f"/petitions/{s.case.id}/papers", None),
     "issue_order": lambda s: ("POST", "/supervision/orders", {"petition_id": s.case.id, "reason": "催办"}),
 }
 # Lists: which of the cases are in the answer.
@@ -59,6 +64,8 @@ LIST_REQUESTS: dict[str, str] = {
     "supervision_desk": "/supervision/desk?list=supervised&limit=100",
     "list_orders": "/supervision/orders",
     "list_dead_letters": "/outbox/dead?limit=100",
+    "list_openings": "/identity-openings",
+    "list_data_requests": "/data-requests",
 }
 
 # Actions on a supervision order, by operation id: the name in `allowed_actions` of the order's view.
@@ -76,6 +83,7 @@ PLAIN_REQUESTS: dict[str, tuple[str, str, Mapping[str, Any] | None]] = {
     "list_organisations": ("GET", "/organisations", None),
     "list_staff": ("GET", "/staff?organisation_id={office}", None),
     "list_inbox": ("GET", "/inbox", None),
+    "list_reads": ("GET", "/reads", None),
     "me": ("GET", "/auth/me", None),
 }
 
@@ -84,11 +92,17 @@ NOT_TRIED = {
     "about the own account": ("change_password", "enrol_second_factor", "confirm_second_factor", "refresh_tokens", "sign_out"),
     "open to everybody": (
         "sign_in_staff", "send_code", "sign_in_by_code", "sign_in_by_receipt", "file_petition", "list_divisions",
-        "get_division", "download_attachment", "describe_uploads", "describe_upload",
+        "get_division", "download_attachment", "describe_uploads", "describe_upload", "print_slip", "recover_receipts",
+        "verify_paper", "get_head", "get_head_of_size", "list_ledger_keys", "list_logs", "prove_consistency", "prove_inclusion", "get_proof",
     ),
-    "continues what was tried": ("continue_upload", "show_upload", "resend_message"),
-    "about the own message or case alone": ("mark_message_read", "confirm_record"),
-    "needs two people, held by the tests of signing in and of the directory": ("reset_second_factor", "hand_over_staff"),
+    "continues what was tried": ("continue_upload", "show_upload", "resend_message", "decide_data_request"),
+    "about the own message or case alone": ("mark_message_read", "confirm_record", "dispute_record", "own_data", "request_change"),
+    "which rows of it is said by the policy of case_reads, below": ("list_case_reads",),
+    "needs a paper of the case, held by the tests of papers": ("print_paper", "record_delivery"),
+    "needs a case above the province, held by the tests of the dossier": ("print_dossier",),
+    "needs two people, held by the tests of signing in, of the directory and of identity": (
+        "reset_second_factor", "reset_password", "hand_over_staff", "request_opening", "grant_opening", "open_identity",
+    ),
 }  # fmt: skip
 
 
@@ -139,7 +153,7 @@ class Matrix:
             text("SELECT id::text FROM attachments WHERE petition_id = :case LIMIT 1"), {"case": case.id}
         ).scalar_one()
         self.session.rollback()
-        return Subject(case, attachment)
+        return Subject(case, attachment, str(self.world.bodies[Role.PETITION_OFFICE]))
 
     # Actions: what `allowed_actions` of the case offers, which the door obeys as well.
 

@@ -200,6 +200,22 @@ _LEFTOVERS = (
     "due_at, returns, overdue) SELECT gen_random_uuid(), p.id, s, 3, p.owner_org_id, p.main_org_id, 'by_hand', 'yellow', "
     "now(), now() + interval '5 days', 0, false FROM petitions p, unnest(ARRAY['issued', 'answered', 'verified']) s "
     "WHERE p.id = :case",
+    "INSERT INTO papers (id, petition_id, seq, kind, number, code, decided_at, made_at, printed, maker, sha256) "
+    "VALUES (gen_random_uuid(), :case, 1, 'acceptance', CAST(gen_random_uuid() AS text), '', now(), now(), "
+    """'{"number": "", "body": "", "basis": [], "remedy": ["", ""]}', '', '')""",
+    'INSERT INTO paper_deliveries (id, petition_id, paper_id, method, "on", at, note) '
+    "SELECT gen_random_uuid(), petition_id, id, 'post', current_date, now(), '' FROM papers WHERE petition_id = :case",
+    "INSERT INTO case_reads (id, at, account_id, role, org_id, petition_id, division_code, what, purpose, details) "
+    "SELECT gen_random_uuid(), now(), :someone, 'petition_office', p.owner_org_id, p.id, p.division_code, 'detail', 'oversees', "
+    "'{}' FROM petitions p WHERE p.id = :case",
+    "INSERT INTO data_requests (id, petition_id, kind, wish, asked_at, due_on, provisional) "
+    "VALUES (gen_random_uuid(), :case, 'delete', '请删除', now(), current_date + 21, false)",
+    "INSERT INTO identity_openings (id, petition_id, account_id, role, org_id, at, reason) "
+    "SELECT gen_random_uuid(), p.id, :someone, 'petition_office', p.owner_org_id, now(), repeat('理由', 10) "
+    "FROM petitions p WHERE p.id = :case",
+    "INSERT INTO identity_grants (opening_id, petition_id, account_id, role, org_id, at, until) "
+    "SELECT id, petition_id, account_id, role, org_id, now(), now() + interval '1 hour' FROM identity_openings "
+    "WHERE petition_id = :case",
     "INSERT INTO outbox (id, created_at, audience, template, petition_id, params, status, attempts, next_attempt_at) "
     "VALUES (gen_random_uuid(), now(), 'owner_org', 'file', :case, '{}', 'dead', 8, now())",
 )
