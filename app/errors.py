@@ -181,7 +181,8 @@ def register_errors(app: Flask) -> None:
 
 def _without_values(error: Exception) -> tuple[type, Exception, Any]:
     """The trace without the message, which may quote what a person wrote."""
-    return type(error), type(error)(), error.__traceback__  # type: ignore[return-value]
+    hidden = RuntimeError(type(error).__name__)
+    return RuntimeError, hidden, error.__traceback__
 
 
 def register_jwt_errors(jwt: JWTManager) -> None:

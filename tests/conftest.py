@@ -18,12 +18,22 @@ from sqlalchemy.orm import Session
 
 from app import calendar_store, create_app
 from app.config import Settings
+from app.ledger.keys import new_key_pem
 from app.postgres import EmbeddedPostgres, prepare_cluster
 
 SECRET = "test-" + "k" * 40
 MASTER_KEY = "bW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW0="
 PASSWORD = "correct horse battery"
 _numbers = itertools.count()
+
+
+@pytest.fixture
+def key_files(tmp_path: Path) -> dict[str, str]:
+    """The two keys that a production can not do without, as settings that name files."""
+    master, ledger = tmp_path / "master_key", tmp_path / "ledger_key.pem"
+    master.write_text(MASTER_KEY)
+    ledger.write_text(new_key_pem())
+    return {"MASTER_KEY_FILE": str(master), "LEDGER_KEY_FILE": str(ledger)}
 
 
 def settings_for(urls: dict[str, str], **more: str) -> Settings:

@@ -70,12 +70,15 @@ def test_addresses_are_counted_under_a_key_of_the_day(app, monkeypatch):
     assert ADDRESS not in "".join(today)
 
 
-def test_an_address_that_files_too_often_is_refused_for_the_hour(app, client, new_key, monkeypatch):
+def test_an_address_that_files_too_often_is_refused_for_the_hour(app, client, new_key, monkeypatch, key_files):
     import dataclasses
 
     monkeypatch.setattr(limits, "PER_HOUR", 2)
     monkeypatch.setattr(limits, "_filed", {})
-    monkeypatch.setitem(app.config, "SETTINGS", dataclasses.replace(app.config["SETTINGS"], mode="production"))
+    production = dataclasses.replace(
+        app.config["SETTINGS"], mode="production", ledger_key_file=Path(key_files["LEDGER_KEY_FILE"])
+    )
+    monkeypatch.setitem(app.config, "SETTINGS", production)
 
     def file(address):
         return client.post("/api/v1/petitions", json=DRAFT, headers=new_key(), environ_base={"REMOTE_ADDR": address})

@@ -244,7 +244,7 @@ def test_the_ledger_is_verified_and_a_fault_ends_with_status_one(run, client, db
     kept = write(tmp_path, "heads.json", world.get("logs"))
     sound = run("ledger", "verify", "--remembered", kept)
     assert sound.exit_code == 0, sound.output
-    assert "1 events, 3 entries, 3 heads; 0 events are waiting." in sound.output
+    assert "1 events, 3 entries, 3 heads; 0 events are waiting, 0 are erased." in sound.output
     world.sql("DELETE FROM petition_events")
     broken = run("ledger", "verify")
     assert broken.exit_code == 1

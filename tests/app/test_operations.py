@@ -54,9 +54,10 @@ def test_metrics_answer_without_a_database(client, db_session, monkeypatch):
 
 
 @pytest.fixture
-def production(database, monkeypatch):
+def production(database, monkeypatch, key_files):
     """The environment of a production process without a scanner."""
-    for name, value in {**database, "MINGJIAN_MODE": "production", "SECRET_KEY": "k" * 40}.items():
+    given = {**database, **key_files, "MINGJIAN_MODE": "production", "SECRET_KEY": "k" * 40}
+    for name, value in given.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("CLAMD_ADDRESS", raising=False)
 
@@ -78,8 +79,10 @@ def test_production_with_a_scanner_starts_without_that_word(production, caplog, 
     assert "CLAMD_ADDRESS" not in caplog.text
 
 
-def test_production_without_a_scanner_says_so_when_the_worker_starts(worker_app, database, caplog, monkeypatch):
-    settings = dataclasses.replace(settings_for(database), mode="production")
+def test_production_without_a_scanner_says_so_when_the_worker_starts(
+    worker_app, database, caplog, monkeypatch, key_files
+):
+    settings = dataclasses.replace(settings_for({**database, "LEDGER_KEY_FILE": key_files["LEDGER_KEY_FILE"]}), mode="production")
     monkeypatch.setitem(worker_app.config, "SETTINGS", settings)
     monkeypatch.setattr(scheduler.Worker, "run", lambda _worker: None)
     monkeypatch.setattr(scheduler.signal, "signal", lambda *_: None)
@@ -104,10 +107,10 @@ def test_a_web_process_without_a_database_names_the_setting_and_no_password(prod
         ),
     ],
 )
-def test_a_command_says_in_one_line_what_is_wrong_with_its_settings(changes, told):
+def test_a_command_says_in_one_line_what_is_wrong_with_its_settings(changes, told, key_files):
     base = {name: value for name, value in os.environ.items() if not name.endswith(("DATABASE_URL", "SECRET_KEY"))}
     command = [sys.executable, "-m", "flask", "--app", "app", "worker"]
-    done = subprocess.run(command, cwd=PROJECT, env=base | changes, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=PROJECT, env=base | key_files | changes, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert told in done.stderr
     assert "Traceback" not in done.stderr

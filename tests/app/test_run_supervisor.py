@@ -278,12 +278,12 @@ def test_a_folder_that_can_not_be_written_is_named_with_its_setting(start, tmp_p
         assert "VAR_DIR=$HOME/mingjian make run" in run.output
 
 
-def test_databases_that_do_not_answer_are_all_named_before_anything_starts(start, tmp_path):
+def test_databases_that_do_not_answer_are_all_named_before_anything_starts(start, tmp_path, key_files):
     silent = {
         variable: f"postgresql://mj_{role}:geheim@127.0.0.1:1/mingjian"
         for role, variable in (("web", "DATABASE_URL"), ("worker", "WORKER_DATABASE_URL"))
     }
-    run = start(silent | {"MINGJIAN_MODE": "production", "SECRET_KEY": "k" * 40, "VAR_DIR": str(tmp_path)})
+    run = start(silent | key_files | {"MINGJIAN_MODE": "production", "SECRET_KEY": "k" * 40, "VAR_DIR": str(tmp_path)})
     assert run.finish() == 1
     assert "  - DATABASE_URL: connection" in run.output
     assert "  - WORKER_DATABASE_URL: connection" in run.output

@@ -122,6 +122,7 @@ def test_a_production_never_makes_a_master_key(tmp_path):
         "DATABASE_URL": "postgresql://mj_web:x@db/mingjian",
         "SECRET_KEY": "s" * 40,
         "MASTER_KEY_FILE": str(missing),
+        "LEDGER_KEY_FILE": str(missing),
     }
     with pytest.raises(SettingsError, match="MASTER_KEY_FILE can not be read"):
         keyring_of(Settings.from_environment(environ))
