@@ -20,7 +20,7 @@ PUBLIC_EVENTS = frozenset(
     "approve_suspension resume resume_expired hold_hearing mediate deliver rate change_rating lapse_rating rehandle "
     "explain reopen ask_review give_review_opinion ask_recheck give_recheck_opinion lapse_review withdraw expire "
     "acknowledge_external urge_external record_external_end end_external follow_parent route_to_discipline "
-    "approve_return expire_return split_from_parent unmerge record_money".split()
+    "approve_return expire_return split_from_parent unmerge record_money recuse_body".split()
 )
 
 

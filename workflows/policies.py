@@ -147,7 +147,7 @@ UNANSWERED = ("filed", "registered", "accepted", *RECEIVED, *WORK, "replied")
 VISIBLE = (
     *("file", "register", "auto_register", "accept", "dispatch", "sign", "auto_sign", "approve_return"),
     *("approve_extension", "approve_suspension", "resume", "resume_expired", "hold_hearing", "deliver", "expire"),
-    *("rehandle", "explain", "reopen", "ask_review", "give_review_opinion", "ask_recheck", "give_recheck_opinion"),
+    *("recuse_body", "rehandle", "explain", "reopen", "ask_review", "give_review_opinion", "ask_recheck", "give_recheck_opinion"),
 )
 # An anonymous petitioner, or one without an address, cannot be given a written notice (Art 23).
 NO_ADDRESS = ("anonymous", "unreachable")

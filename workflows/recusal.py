@@ -188,7 +188,9 @@ class Office:
 def exclusions(matter: Matter, directory: Directory, day: date) -> list[Exclusion]:
     """Every account and body that is excluded from the matter on the day, each once, with its first reason."""
     services = [one for one in directory.services if one.valid.holds(day)]
-    named = matter.persons | {one.person for one in services if one.account in matter.accounts and one.person is not None}
+    named = matter.persons | {
+        one.person for one in services if one.account in matter.accounts and one.person is not None
+    }
     kin = close_kin(named, directory.kin, day)
     found = [Exclusion(account, None, Reason.NAMED) for account in matter.accounts]
     found += [Exclusion(None, body, Reason.NAMED_BODY) for body in matter.bodies]

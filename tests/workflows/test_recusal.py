@@ -178,7 +178,7 @@ def test_a_circle_in_the_organisation_tree_does_no_harm():
 def test_every_reason_has_words_and_every_relation_a_scope():
     assert set(REASON_LABELS) == set(Reason)
     assert all(scope_of(steps) for steps in STEPS.values())
-    assert KNOWS_THE_CASE == {Reason.HANDLED_BEFORE}
+    assert {Reason.HANDLED_BEFORE} == KNOWS_THE_CASE
 
 
 def test_every_scope_reads_the_same_from_both_ends_and_is_no_longer_than_the_search():
