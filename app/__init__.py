@@ -98,13 +98,14 @@ def _register_routes(app: Flask) -> None:
     from app.operations import operations
     from app.pages.routes import pages
     from app.petitions.routes import petitions
+    from app.recusal.routes import recusal
     from app.signin.routes import signin
     from app.supervision.routes import supervision
 
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
-    for blueprint in (signin, petitions, supervision, directory, files, messages):
+    for blueprint in (signin, petitions, recusal, supervision, directory, files, messages):
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
     app.register_blueprint(operations)

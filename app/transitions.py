@@ -4,17 +4,18 @@ In one transaction: the row is locked, the chart decides, the event is appended 
 computed anew from the timeline, messages go to the outbox, and a case that moves up gets its supervision order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, and_, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app import calendar_store, clock, outbox, timeline
 from app.directory.codes import lineage_of
-from app.directory.models import Organisation
+from app.directory.models import Organisation, StaffAccount
+from app.directory.service import serving
 from app.errors import Problem, Unknown
 from app.extensions import db
 from app.petitions.models import OPEN_STATES, DeadlineRow, Petition, PetitionEventRow
@@ -67,7 +68,7 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
     if event in ("dispatch", "rehandle"):
         petition.dispatches += 1
     if petition.level != before_level or petition.owner_org_id is None:
-        petition.owner_org_id = body_in_charge(petition.division_code, petition.level)
+        _find_office(petition)
     petition.version += 1
     facts = _told(petition, event, log, {**facts, "co_org_id": actor.org_id} if event == "co_report" else facts)
     row = timeline.append(
@@ -76,7 +77,8 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
     _settle(petition, log, row)
     if event in _RISING and petition.supervised and petition.level != before_level and petition.state != "external":
         _order(petition, "dissatisfied" if event != "expire" else "overdue")
-    if petition.round != before_round or petition.state not in OPEN_STATES:
+    unseated = event == PetitionEvent.RECUSE_BODY and petition.main_org_id is None
+    if petition.round != before_round or petition.state not in OPEN_STATES or unseated:
         _release_orders(petition)
     outbox.announce(event, petition)
     db.session.flush()
@@ -111,24 +113,35 @@ def actions_for(petition: Petition, actor: Actor) -> list[dict[str, str]]:
     ]
 
 
-def body_in_charge(division_code: str, level: int) -> UUID | None:
-    """The petition office that answers for a place at a level, or the next one above it: never nobody while one exists."""
-    found: UUID | None = db.session.scalar(leading_body(division_code, level)) if level >= 1 else None
+def body_in_charge(division_code: str, level: int, excluded: Sequence[UUID] = ()) -> UUID | None:
+    """The petition office that answers for a place at a level, or the next one above it: never nobody while one exists
+    that is not `excluded`."""
+    found: UUID | None = db.session.scalar(leading_body(division_code, level, excluded)) if level >= 1 else None
     return found
 
 
-def leading_body(division_code: str, level: int) -> Select[tuple[UUID]]:
-    """The query of `body_in_charge`, for a statement that asks for more at once."""
+def leading_body(
+    division_code: str, level: int, bodies: Sequence[UUID] = (), accounts: Sequence[UUID] = ()
+) -> Select[Any]:
+    """The query of `body_in_charge`, for a statement that asks for more at once.
+
+    With excluded `bodies` or `accounts` it passes over those bodies and over offices where everybody is excluded, gives
+    the level as well, and at the province falls back on the discipline commission.
+    """
+    places = Organisation.division_code.in_(lineage_of(division_code)[:level])
+    leading: Any = Organisation.kind.in_(LEADING_KINDS)
+    query = select(Organisation.id).where(places, Organisation.level <= level, Organisation.active).limit(1)
+    if not (bodies or accounts):
+        return query.where(leading).order_by(Organisation.level.desc(), Organisation.name)
+    staff = serving(Organisation.id)
     return (
-        select(Organisation.id)
+        query.add_columns(Organisation.level)
         .where(
-            Organisation.division_code.in_(lineage_of(division_code)[:level]),
-            Organisation.kind.in_(LEADING_KINDS),
-            Organisation.level <= level,
-            Organisation.active,
+            or_(leading, and_(Organisation.kind == "discipline", Organisation.level == 1)),
+            Organisation.id.not_in(bodies),
+            or_(~staff.exists(), staff.where(StaffAccount.id.not_in(accounts)).exists()),
         )
-        .order_by(Organisation.level.desc(), Organisation.name)
-        .limit(1)
+        .order_by(Organisation.level.desc(), leading.desc(), Organisation.name)
     )
 
 
@@ -145,6 +158,20 @@ def recompute(petition: Petition) -> int:
     _store(petition, changed)
     _copy(petition, fresh, rows[-1].at)
     return len(changed)
+
+
+def _find_office(petition: Petition) -> None:
+    """Give a case that went up to the office of its level; where that must withdraw, the next one above takes it."""
+    bodies, accounts = petition.excluded_org_ids, petition.excluded_account_ids
+    if not (bodies or accounts):
+        petition.owner_org_id = body_in_charge(petition.division_code, petition.level)
+        return
+    petition.owner_org_id = None
+    if petition.level >= 1:
+        found = db.session.execute(leading_body(petition.division_code, petition.level, bodies, accounts)).one_or_none()
+        if found is not None:
+            petition.owner_org_id = found.id
+            petition.level = min(petition.level, found.level)
 
 
 # The petitioner reads the public event and never the draft or the request before it: what the public one takes over.
@@ -173,9 +200,10 @@ def _guard_facts(petition: Petition, actor: Actor, facts: dict[str, Any]) -> dic
     return {
         **facts,
         "now": clock.now(),
-        # 信访工作条例 Art 28: whoever has an interest withdraws; here everybody of a body that the petition names.
-        "recused": actor.org_id is not None and actor.org_id in petition.accused_org_ids,
-        "excluded_org_ids": petition.accused_org_ids,
+        # 信访工作条例 Art 28: whoever has an interest withdraws.
+        "recused": actor.kind == "staff"
+        and (actor.org_id in petition.excluded_org_ids or actor.person_id in petition.excluded_account_ids),
+        "excluded_org_ids": petition.excluded_org_ids,
         # 信访工作条例 Art 34 allows 30 days; the Zhejiang ordinance 30 + up to 60.
         "extension_cap": 60 if preset == "zhejiang" else 30,
     }

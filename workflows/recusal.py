@@ -28,6 +28,7 @@ class Reason(StrEnum):
     KEPT_FROM = "kept_from"
     DECLARED = "declared"
     SERVES_EXCLUDED_BODY = "serves_excluded_body"
+    LINKED_CASE = "linked_case"
     HANDLED_BEFORE = "handled_before"
 
 
@@ -41,6 +42,7 @@ REASON_LABELS: Mapping[Reason, Label] = {
     Reason.KEPT_FROM: Label("信访人要求回避", "the petitioner asked to keep it from them"),
     Reason.DECLARED: Label("本人申请回避", "withdrew by their own declaration"),
     Reason.SERVES_EXCLUDED_BODY: Label("兼任须回避单位职务", "also serves at an excluded body"),
+    Reason.LINKED_CASE: Label("须回避所并入的主件", "excluded from the leading case"),
     Reason.HANDLED_BEFORE: Label("前次办理", "handled the contested decision"),
 }
 # Whoever handled the contested decision knows the case: they never handle or review it again, but nothing is hidden.

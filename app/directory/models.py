@@ -41,6 +41,7 @@ class Person(db.Model):
     """A natural person known to the directory: a cadre, or somebody's kin."""
 
     __tablename__ = "persons"
+    __table_args__ = (Index("ix_persons_name", "name"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     name: Mapped[str] = mapped_column(Text)
@@ -71,6 +72,7 @@ class Kinship(db.Model):
 
 class StaffAccount(db.Model):
     __tablename__ = "staff_accounts"
+    __table_args__ = (Index("ix_staff_accounts_name", "name"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     username: Mapped[str] = mapped_column(Text, unique=True)

@@ -34,7 +34,8 @@ def hand_over_cases(from_id: UUID, to_id: UUID, org_ids: set[UUID], actor: Actor
     if before:
         raise Conflict("successor-handled-before", count=before)
     for petition in petitions:
-        petition.main_handler_id = to_id
+        # Whoever must withdraw gets nothing, and whoever orders the hand-over does not learn it: the body keeps the case.
+        petition.main_handler_id = None if to_id in petition.excluded_account_ids else to_id
         petition.version += 1
         timeline.append(
             petition.id,

@@ -1,16 +1,16 @@
 """Filing, reading and acting on petitions."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+import orjson
 from sqlalchemy import func, insert, select, text
 
 from app import calendar_store, clock, idempotency, outbox, timeline, transitions
 from app.auth import Identity
 from app.directory.codes import fault_of
 from app.directory.models import Division, Organisation
-from app.directory.service import accused_bodies
 from app.errors import Forbidden, Invalid, Problem, Unknown
 from app.extensions import db
 from app.petitions import receipts
@@ -24,10 +24,12 @@ from app.petitions.models import (
     Rating,
 )
 from app.petitions.schemas import ACTIONS
+from app.recusal import service as recusal
 from app.text import catalogue
 from app.web import cursor_of, read_cursor
 from workflows.deadlines import Deadline
 from workflows.petition import EVENT_LABELS, STATE_LABELS, PetitionEvent, PetitionState
+from workflows.recusal import Exclusion
 
 ROW = (
     Petition.id, Petition.serial, Petition.title, Petition.category, Petition.division_code, Petition.state,
@@ -40,7 +42,9 @@ _NEW_PETITION = insert(Petition.__table__).inline()
 _NEW_PEOPLE = insert(Petitioner.__table__).inline()
 _NEW_MESSAGE = insert(CaseMessage.__table__).inline()
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
-_OFFICE_FACTS = {"co_org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
+_OFFICE_FACTS = frozenset(
+    "co_org_ids main_org_id co_org_id suggested_org report parent_id policy main_excluded office_excluded".split()
+)
 
 
 def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[str, Any]:
@@ -55,23 +59,8 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         return {**earlier, "pin": pin}
     if fault_of(draft["division_code"]):
         raise Invalid({"division_code": ["not a village or township of the present list"]})
-    place = db.session.execute(
-        select(
-            Division.level, transitions.leading_body(draft["division_code"], 4).scalar_subquery().label("office")
-        ).where(Division.code == draft["division_code"], Division.withdrawn_on.is_(None))
-    ).one_or_none()
-    if place is None or place.level < 4:
-        raise Invalid({"division_code": ["not a village or township of the present list"]})
+    seat = _seat(draft)
     now = clock.now()
-    accused = [
-        *draft["accused_org_ids"],
-        *accused_bodies((one["name"] for one in draft["accused"]), draft["division_code"]),
-    ]
-    level, office = 4, place.office
-    while office in accused and level > 1:
-        # No petition goes to the body that it names: the next level above answers for it from the first day.
-        level -= 1
-        office = transitions.body_in_charge(draft["division_code"], level)
     petition = Petition(
         **_defaults(),
         id=uuid4(),
@@ -86,11 +75,13 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         channel=draft.get("channel", "web"),
         priority=draft.get("priority", "P2"),
         simple=draft.get("simple", False),
-        level=level,
-        owner_org_id=office,
-        accused_org_ids=accused,
+        level=seat.level,
+        owner_org_id=seat.office,
+        subject_names=sorted({one["name"] for one in (*draft["accused"], *draft["keep_from"])}),
+        excluded_org_ids=[one.body for one in seat.exclusions if one.body is not None],
+        excluded_account_ids=[one.account for one in seat.exclusions if one.account is not None],
         **{name: draft[name] for name in ("division_code", "title", "body", "category", "item_type", "anonymous")},
-        **{name: draft[name] for name in ("accused", "people_count", "claimed_fen")},
+        **{name: draft[name] for name in ("accused", "accused_org_ids", "keep_from", "people_count", "claimed_fen")},
     )
     petition.pin_mac = receipts.pin_mac(petition.serial, pin)
     running = transitions.open_case(
@@ -98,7 +89,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         who.actor,
         {
             "priority": petition.priority,
-            "level": level,
+            "level": seat.level,
             "simple": petition.simple,
             "anonymous": petition.anonymous,
             "unreachable": petition.anonymous
@@ -107,9 +98,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         },  # fmt: skip
         write_first=lambda: _insert(petition),
     )
-    people = _people(petition.id, draft)
-    if people:
-        db.session.execute(_NEW_PEOPLE, people)
+    _store_people(_people(petition.id, draft), recusal.rows_of(petition.id, seat.exclusions))
     receipt = {
         "id": petition.id,
         "serial": petition.serial,
@@ -174,8 +163,10 @@ def act(
     """
     petition = transitions.lock(petition_id, version)
     given = {name: value for name, value in facts.items() if value is not None}
-    _check(petition, event, given)
+    _check(petition, event, given, who)
     transitions.move(petition, event, who.actor, **given)
+    if event == "merge":
+        recusal.follow_leading_case(petition, given["parent_id"])
     if event == "register" and "simple" in given:
         petition.simple = given["simple"]
     if event in ("rate", "change_rating"):
@@ -286,11 +277,72 @@ def _defaults() -> dict[str, Any]:
             "anonymous",
             "people_count",
         ):
-            if column.key in ("accused", "accused_org_ids"):
+            if column.key in ("accused", "accused_org_ids", "keep_from", "subject_names"):
+                continue
+            if column.key in ("excluded_org_ids", "excluded_account_ids"):
                 continue
             arg = column.default.arg
             values[column.key] = [] if callable(arg) else arg
     return values
+
+
+class _Seat(NamedTuple):
+    """Where a new petition goes: the level and office that answer for it, and who must withdraw from it."""
+
+    level: int
+    office: UUID | None
+    exclusions: tuple[Exclusion, ...]
+
+
+def _seat(draft: Mapping[str, Any]) -> _Seat:
+    """Raises Invalid when the place is unknown or withdrawn. One statement."""
+    place = draft["division_code"]
+    if not (draft["accused"] or draft["keep_from"] or draft["accused_org_ids"]):
+        row = db.session.execute(
+            select(Division.level, transitions.leading_body(place, 4).scalar_subquery().label("office")).where(
+                Division.code == place, Division.withdrawn_on.is_(None)
+            )
+        ).one_or_none()
+        if row is not None and row.level >= 4:
+            return _Seat(4, row.office, ())
+        raise Invalid({"division_code": ["not a village or township of the present list"]})
+    found = recusal.examine(
+        (one["name"] for one in draft["accused"]),
+        (one["name"] for one in draft["keep_from"]),
+        draft["accused_org_ids"],
+        place,
+    )
+    if (found.involvement.place_level or 0) < 4:
+        raise Invalid({"division_code": ["not a village or township of the present list"]})
+    # No petition goes to whoever must withdraw from it: the next level above answers for it from the first day.
+    office = recusal.seat_of(found, 4)
+    first = next(iter(found.involvement.chain), None)
+    if office is None:
+        return _Seat(1, None, found.exclusions)
+    return _Seat(4 if office is first else office.level, office.id, found.exclusions)
+
+
+_NEW_PEOPLE_AND_EXCLUSIONS = text(
+    """
+    WITH people AS (
+      INSERT INTO petitioners (id, petition_id, part, name, phone, address)
+      SELECT * FROM jsonb_to_recordset(CAST(:people AS jsonb))
+          AS p (id uuid, petition_id uuid, part text, name text, phone text, address text))
+    INSERT INTO exclusions (id, petition_id, account_id, org_id, reason, rests_on, kin_scope, note, since)
+    SELECT * FROM jsonb_to_recordset(CAST(:exclusions AS jsonb))
+        AS e (id uuid, petition_id uuid, account_id uuid, org_id uuid, reason text, rests_on uuid, kin_scope text,
+              note text, since timestamptz)
+    """
+)
+
+
+def _store_people(people: list[dict[str, Any]], exclusions: list[dict[str, Any]]) -> None:
+    """Who files, and who must withdraw: at most one statement, because each costs a villager a round trip."""
+    if exclusions:
+        rows = {"people": orjson.dumps(people).decode(), "exclusions": orjson.dumps(exclusions).decode()}
+        db.session.execute(_NEW_PEOPLE_AND_EXCLUSIONS, rows)
+    elif people:
+        db.session.execute(_NEW_PEOPLE, people)
 
 
 def _insert(petition: Petition) -> None:
@@ -308,8 +360,15 @@ def _people(petition_id: UUID, draft: Mapping[str, Any]) -> list[dict[str, Any]]
     return [{"id": uuid4(), "petition_id": petition_id, **one} for one in people if one["name"] or one["phone"]]
 
 
-def _check(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
-    """What the chart can not know: that the ids in the facts name something, and that a merge makes no circle."""
+# The case comes into new hands, or goes up: who must withdraw is computed anew before.
+_CHANGES_HANDS = frozenset(
+    "dispatch add_co_handler rehandle reopen give_review_opinion rate change_rating ask_review ask_recheck".split()
+)
+
+
+def _check(petition: Petition, event: str, facts: Mapping[str, Any], who: Identity) -> None:
+    """What the chart can not know: that the ids in the facts name something, that a merge makes no circle, and who must
+    withdraw from the case as the directory stands today."""
     if event == "merge":
         parent = db.session.get(Petition, facts["parent_id"])
         if (
@@ -322,7 +381,12 @@ def _check(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
     wanted = {facts[name] for name in ("main_org_id", "co_org_id") if facts.get(name)} | set(
         facts.get("co_org_ids", ())
     )
-    if wanted:
+    if event in _CHANGES_HANDS and recusal.has_subjects(petition):
+        known = set(recusal.refresh(petition, watch=wanted).involvement.crews)
+        recusal.require_not_excluded(petition, who)
+        if wanted - known:
+            raise Invalid({"main_org_id": ["no such body"]})
+    elif wanted:
         known = set(db.session.scalars(select(Organisation.id).where(Organisation.id.in_(wanted), Organisation.active)))
         if wanted - known:
             raise Invalid({"main_org_id": ["no such body"]})
@@ -346,7 +410,8 @@ _FOLDER = text(
              WHERE petition_id = :id GROUP BY kind) sums) AS money,
            (SELECT json_agg(p) FROM petitioners p WHERE p.petition_id = :id) AS people,
            (SELECT path FROM divisions WHERE code = :place) AS place,
-           (SELECT json_object_agg(id, name) FROM organisations WHERE id = ANY(:bodies)) AS bodies
+           (SELECT json_object_agg(id, name) FROM organisations WHERE id = ANY(:bodies)) AS bodies,
+           (SELECT json_agg(id) FROM petitions WHERE id = ANY(:links)) AS links
     """
 )
 
@@ -356,9 +421,16 @@ def _view(petition: Petition, who: Identity) -> dict[str, Any]:
     rows = [row for row in timeline.log_of(petition.id) if row.public or not outsider]
     targets = {UUID(row.facts["main_org_id"]) for row in rows if row.facts.get("main_org_id")}
     wanted = {row.org_id for row in rows} | {petition.owner_org_id, petition.main_org_id} | targets
+    links = {UUID(row.facts["parent_id"]) for row in rows if row.facts.get("parent_id")}
     folder = db.session.execute(
-        _FOLDER, {"id": petition.id, "place": petition.division_code, "bodies": [one for one in wanted if one]}
-    ).one()
+        _FOLDER,
+        {
+            "id": petition.id, "place": petition.division_code, "bodies": [one for one in wanted if one],
+            "links": list(links),
+        },
+    ).one()  # fmt: skip
+    # A link between two cases shows only to whoever may see both.
+    secret = {str(one) for one in links} - set(folder.links or ())
     name_of = {UUID(one): name for one, name in (folder.bodies or {}).items()}
     label = STATE_LABELS[PetitionState(petition.state)]
     return {
@@ -369,7 +441,7 @@ def _view(petition: Petition, who: Identity) -> dict[str, Any]:
         "owner": name_of.get(petition.owner_org_id) if petition.owner_org_id else None,
         "main_body": name_of.get(petition.main_org_id) if petition.main_org_id else None,
         "allowed_actions": transitions.actions_for(petition, who.actor),
-        "timeline": [_event(row, name_of, outsider) for row in rows],
+        "timeline": [_event(row, name_of, outsider, secret) for row in rows],
         "messages": [_message(one) for one in folder.messages or []],
         "attachments": folder.attachments or [],
         "people": folder.people or [],
@@ -386,7 +458,7 @@ def _totals(petition: Petition, sums: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _event(row: Any, name_of: Mapping[Any, str], outsider: bool) -> dict[str, Any]:
+def _event(row: Any, name_of: Mapping[Any, str], outsider: bool, secret: set[str]) -> dict[str, Any]:
     label = (
         EVENT_LABELS.get(PetitionEvent(row.event)) if row.event in ACTIONS or row.event in set(PetitionEvent) else None
     )
@@ -398,7 +470,11 @@ def _event(row: Any, name_of: Mapping[Any, str], outsider: bool) -> dict[str, An
         "to_state": row.to_state,
         "body": name_of.get(row.org_id) if row.org_id else None,
         "to_body": name_of.get(UUID(row.facts["main_org_id"])) if row.facts.get("main_org_id") else None,
-        "facts": {k: v for k, v in row.facts.items() if not outsider or k not in _OFFICE_FACTS},
+        "facts": {
+            k: v
+            for k, v in row.facts.items()
+            if (not outsider or k not in _OFFICE_FACTS) and not (k == "parent_id" and v in secret)
+        },
     }
 
 

@@ -23,6 +23,7 @@ from app.database import SYSTEM, transaction
 from app.errors import Problem, Unknown
 from app.extensions import db
 from app.petitions.models import OPEN_STATES, DeadlineRow, Petition
+from app.recusal import service as recusal
 from app.signin.models import Attempt, IdempotencyKey, OneTimeCode, SignInSession
 from app.supervision.models import HolidayYear, SupervisionOrder
 from app.transitions import body_in_charge, lock, move, order_due_at, recompute
@@ -104,6 +105,9 @@ def _force(_deadline_id: UUID, petition_id: UUID) -> str | None:
     ).one_or_none()
     if due is None or due.forces is None:
         return None
+    if due.forces == PetitionEvent.EXPIRE and recusal.has_subjects(petition):
+        # The office above must be one that nobody is kept from today.
+        recusal.refresh(petition)
     move(petition, due.forces, SYSTEM, policy=due.policy_id)
     return due.forces
 
@@ -213,7 +217,7 @@ def open_order(petition: Petition, level: int, reason: str, *, colour: str = "ye
             petition_id=petition.id,
             state="issued",
             level=level,
-            issuer_org_id=body_in_charge(petition.division_code, level),
+            issuer_org_id=body_in_charge(petition.division_code, level, petition.excluded_org_ids),
             target_org_id=petition.main_org_id or petition.owner_org_id,
             reason=reason,
             colour=colour,
