@@ -11,13 +11,14 @@ from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
 
 from app import clock
-from app.auth import VISITOR
+from app.auth import VISITOR, Identity
 from app.database import transaction
 from app.errors import Conflict, Problem, Unknown
 from app.extensions import db
 from app.files import service
 from app.files.models import Attachment
 from app.files.storage import Missing
+from app.recusal.service import is_excluded
 
 LINK_LIFETIME = timedelta(minutes=5)
 
@@ -35,7 +36,7 @@ class Download:
     sha256: str
 
 
-def link(attachment_id: UUID) -> dict[str, Any]:
+def link(attachment_id: UUID, who: Identity) -> dict[str, Any]:
     """A link {url, expires_at} to a released file that the reader of this transaction sees; it opens for five minutes,
     without a sign-in. Raises Unknown, and Conflict `file-not-released`."""
     row = db.session.get(Attachment, attachment_id)
@@ -44,7 +45,9 @@ def link(attachment_id: UUID) -> dict[str, Any]:
     if row.status != "released":
         raise Conflict("file-not-released", reason=row.status)
     expires_at = (clock.now() + LINK_LIFETIME).replace(microsecond=0)
-    token = _signer().dumps([row.id.hex, row.petition_id.hex, int(expires_at.timestamp())])
+    staff = who.actor if who.actor.kind == "staff" else None
+    reader = [staff.person_id.hex, staff.org_id.hex] if staff and staff.person_id and staff.org_id else []
+    token = _signer().dumps([row.id.hex, row.petition_id.hex, int(expires_at.timestamp()), *reader])
     return {"url": f"/files/{token}", "expires_at": expires_at}
 
 
@@ -54,13 +57,16 @@ def open_link(token: str) -> Download:
     Raises Unknown (forged, or the file is gone) and Problem `link-expired` (410).
     """
     try:
-        file_id, petition_id, expires = _signer().loads(token)
+        file_id, petition_id, expires, *reader = _signer().loads(token)
     except BadData as error:
         raise Unknown from error
     # The link carries no more rights than a receipt of that one case.
     with transaction(VISITOR, petition_id=UUID(petition_id)):
         if clock.now().timestamp() >= expires:
             raise Problem("link-expired", status=410)
+        # It was given to somebody of the staff: it ends when they must withdraw.
+        if reader and is_excluded(UUID(petition_id), *map(UUID, reader)):
+            raise Unknown
         row = db.session.get(Attachment, UUID(file_id))
         if row is None or row.status != "released" or row.media_type is None or row.sha256 is None:
             raise Unknown

@@ -76,7 +76,7 @@ def start_upload(headers: dict[str, str], petition_id: UUID) -> Any:
 
         # Optional here, unlike elsewhere: a tus client that knows nothing of keys must still be able to upload.
         repeatable = "Idempotency-Key" in request.headers
-        upload = idempotency.once({"name": name, "size": size}, start) if repeatable else start()
+        upload = idempotency.once(petition_id, {"name": name, "size": size}, start) if repeatable else start()
     return Response(status=201, headers={"Location": f"/api/v1/uploads/{upload['id']}"})
 
 
@@ -129,8 +129,8 @@ def continue_upload(headers: dict[str, str], upload_id: UUID) -> Any:
 @files.response(200, FileLink)
 def link_attachment(attachment_id: UUID) -> Any:
     """A link to the file that opens without sign-in for five minutes."""
-    with signed_in():
-        return links.link(attachment_id)
+    with signed_in() as who:
+        return links.link(attachment_id, who)
 
 
 @files.get("/files/<token>")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, text
+from sqlalchemy import any_, or_, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -135,6 +135,15 @@ def require_not_excluded(petition: Petition, who: Identity) -> None:
         actor.org_id in petition.excluded_org_ids or actor.person_id in petition.excluded_account_ids
     ):
         raise Unknown()
+
+
+def is_excluded(petition_id: UUID, account_id: UUID, org_id: UUID) -> bool:
+    """Whether an account, or the body it acted for, must withdraw from a case that the open transaction sees."""
+    query = select(Petition.id).where(
+        Petition.id == petition_id,
+        or_(any_(Petition.excluded_account_ids) == account_id, any_(Petition.excluded_org_ids) == org_id),
+    )
+    return db.session.scalar(query) is not None
 
 
 def tell(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
