@@ -146,15 +146,15 @@ def leading_body(
 
 
 def recompute(petition: Petition) -> int:
-    """Compute the deadlines anew, after a holiday notice. Returns how many changed."""
+    """Compute the deadlines anew, after a holiday notice or when a part of the case falls away. Returns how many changed."""
     rows = timeline.log_of(petition.id)
     calendar, versions = calendar_store.current()
     fresh = deadlines(timeline.as_case_events(rows), versions, calendar)
     kept = {
-        row.key: (row.due_at, row.provisional)
+        row.key: (row.due_at, row.provisional, row.live)
         for row in db.session.scalars(select(DeadlineRow).where(DeadlineRow.petition_id == petition.id))
     }
-    changed = [one for one in fresh if kept.get(_key(one)) != (one.due_at, one.provisional)]
+    changed = [one for one in fresh if kept.get(_key(one)) != (one.due_at, one.provisional, one.live)]
     _store(petition, changed)
     _copy(petition, fresh, rows[-1].at)
     return len(changed)

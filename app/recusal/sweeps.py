@@ -61,10 +61,17 @@ _TOUCHED = text(
             OR p.accused_org_ids && ARRAY(SELECT id FROM above)
             OR p.excluded_org_ids && ARRAY(SELECT id FROM above)
             OR (cardinality(p.excluded_account_ids) > 0
-                AND (p.main_org_id IN (SELECT id FROM served) OR p.owner_org_id IN (SELECT id FROM served)))
-            OR (p.owner_org_id IS NULL AND p.level > 0
-                AND (cardinality(p.excluded_org_ids) > 0 OR cardinality(p.excluded_account_ids) > 0)))
+                AND (p.main_org_id IN (SELECT id FROM served) OR p.owner_org_id IN (SELECT id FROM served))))
      ORDER BY p.id
+    """
+)
+# A case that went up past its last office: nothing in the directory need change for it to go on.
+_UNLED = text(
+    """
+    SELECT id FROM petitions
+     WHERE owner_org_id IS NULL AND level > 0 AND state = ANY(:moving)
+       AND (cardinality(excluded_org_ids) > 0 OR cardinality(excluded_account_ids) > 0)
+     ORDER BY id
     """
 )
 # Entries that come into force today have been written long before.
@@ -99,6 +106,8 @@ def sweep_recusals(page: int = PAGE, *, stopping: Callable[[], bool] = _never) -
         if changes:
             wanted = {"changes": changes, "most": MOST_STEPS, "open": [*OPEN_STATES, *RESTS]}
             cases = list(db.session.scalars(_TOUCHED, wanted))
+        moving = [state for state in OPEN_STATES if state not in WAITING and state != PetitionState.FILED]
+        cases += [one for one in db.session.scalars(_UNLED, {"moving": moving}) if one not in cases]
     _looked_at[id(db.engine)] = today
     for petition_id in cases:
         if stopping():

@@ -146,7 +146,7 @@ class World:
         with self.app.app_context(), storage().keep(attachment.id) as target:
             target.write(b"x")
         self.deliver(140)
-        self.frozen.at(150)
+        self.frozen.at(150, minutes=398)  # a link opens for five minutes
         link = self.client.get(f"/api/v1/attachments/{attachment.id}/link", headers=self.headers(LATER))
         assert link.status_code == 200, link.get_data(as_text=True)
         with self.client.get(link.json["url"]) as opened:

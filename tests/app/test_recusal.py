@@ -141,6 +141,8 @@ def test_when_every_office_up_to_the_province_must_withdraw_the_case_ends_with_t
     case = world.send(accused_org_ids=bodies)
     row = world.row(case.id)
     assert (row.owner_org_id, row.level) == (None, 1)
+    world.sweep()
+    assert world.row(case.id).state == "filed"
     world.travel(timedelta(days=5))
     with world.worker_app.app_context():
         sweep_due()
@@ -280,6 +282,24 @@ def test_whoever_has_become_kin_since_can_not_dispatch_it_and_learns_nothing(wor
     world.to(case, "accepted")
     world.marry("shangtian.head")
     case.act(world.as_staff("shangtian.head"), "dispatch", expect=404, main_org_id=org(world.session, "shangtian.discipline"))
+
+
+def test_a_co_handler_that_must_withdraw_is_awaited_no_longer(world):
+    case = world.send(accused=MAO)
+    head, main = world.as_staff("shangtian.head"), org(world.session, "shangtian.discipline")
+    case.act(head, "register")
+    case.act(head, "accept")
+    case.act(head, "dispatch", main_org_id=main, co_org_ids=[org(world.session, "fenghua.agri")])
+    body = world.as_staff("shangtian.discipline")
+    case.act(body, "sign")
+    case.act(body, "start", note="已联系")
+    world.marry("fenghua.agri.head")
+    world.sweep()
+    row = world.row(case.id)
+    assert (row.state, row.co_org_ids, row.co_waiting_org_ids) == ("handling", [], [])
+    live = "SELECT count(*) FROM deadlines WHERE petition_id = :id AND policy_id = 'PT-18' AND live"
+    assert world.session.execute(text(live), {"id": case.id}).scalar_one() == 0
+    case.see(world.as_staff("fenghua.agri"), expect=404)
 
 
 def test_an_escalation_passes_over_an_office_that_has_just_become_excluded(world):

@@ -314,3 +314,23 @@ def test_each_is_excluded_once_and_for_a_reason_of_the_list(matter, directory):
     for one in found:
         assert (one.account is None) != (one.body is None)
         assert (one.scope is not None) == (one.reason in (Reason.KIN, Reason.HEADED_BY_KIN))
+
+
+# --- clocks ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", ["national", "zhejiang"])
+def test_no_clock_of_the_law_that_runs_begins_anew_when_a_body_withdraws(preset):
+    from tests.workflows.test_deadlines import log, read
+    from workflows.policies import PRESETS
+
+    begun = log(
+        "03-02 | file | filed", "03-03 | register | registered", "03-03 | accept | accepted", "03-04 | dispatch | dispatched",
+        "03-05 | sign | signed", "03-05 | start | handling",
+    )  # fmt: skip
+    after = [*begun, *log("03-20 | recuse_body | escalated"), *log("03-21 | rehandle | handling")]
+    before = {(one.policy_id, one.started_at): one.due_at for one in read(begun, PRESETS[preset]) if one.live and one.policy.kind != "working"}
+    assert before
+    for one in read(after, PRESETS[preset]):
+        if one.policy.kind != "working" and one.live:
+            assert before[one.policy_id, one.started_at] == one.due_at
