@@ -1,6 +1,5 @@
 """The shell: HTTP, database, scheduling. `create_app()` makes the Flask application."""
 
-import logging
 import os
 import re
 import time
@@ -10,10 +9,12 @@ from flask import Flask, Response, g, request
 from sqlalchemy import event
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app import access_log
 from app.config import DatabaseRole, Settings
 from app.database import require_bound_role
 from app.errors import register_errors, register_jwt_errors
 from app.extensions import db, jwt, migrate
+from app.sealing import keyring_of
 from app.web import Api, Json
 
 API_VERSION = "0.1.0"
@@ -57,7 +58,7 @@ def create_app(settings: Settings | None = None, *, role: DatabaseRole = "web") 
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
     )
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    access_log.set_up(settings.log_level)
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]
     db.init_app(app)
@@ -74,11 +75,19 @@ def create_app(settings: Settings | None = None, *, role: DatabaseRole = "web") 
 
 
 def serve() -> Flask:
-    """The web application for a WSGI server. Raises UnsafeRole when row-level security would not bind its connection."""
+    """The web application for a WSGI server.
+
+    Raises UnsafeRole when row-level security would not bind its connection, NoAnswer when there is none, and SettingsError
+    without a master key.
+    """
+    from app.files.service import warn_without_scanner
+
     app = create_app()
+    keyring_of(app.config["SETTINGS"])
     with app.app_context():
-        require_bound_role()
+        require_bound_role("web")
         db.session.remove()
+        warn_without_scanner()
     return app
 
 
@@ -94,10 +103,13 @@ def _address(settings: Settings, role: DatabaseRole) -> str:
 def _register_routes(app: Flask) -> None:
     from app.directory.routes import directory
     from app.files.routes import files
+    from app.identity.routes import identity
     from app.messages.routes import messages
     from app.operations import operations
+    from app.pages.dossier import dossier
     from app.pages.routes import pages
     from app.petitions.routes import petitions
+    from app.privacy.routes import privacy
     from app.recusal.routes import recusal
     from app.signin.routes import signin
     from app.supervision.routes import supervision
@@ -105,7 +117,9 @@ def _register_routes(app: Flask) -> None:
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
-    for blueprint in (signin, petitions, recusal, supervision, directory, files, messages):
+    for blueprint in (
+        signin, petitions, dossier, identity, privacy, recusal, supervision, directory, files, messages,
+    ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
     app.register_blueprint(operations)
@@ -113,7 +127,6 @@ def _register_routes(app: Flask) -> None:
 
 
 # Ids, codes and file tokens stay out of the log; the route's own name is enough to count and to time.
-_ACCESS = logging.getLogger("mingjian.access")
 _SAFE_ID = re.compile(r"^[A-Za-z0-9-]{8,64}$")
 
 
@@ -134,14 +147,7 @@ def _register_request_log(app: Flask) -> None:
         from app.operations import count_request
 
         count_request(request.endpoint or "none", response.status_code, seconds)
-        _ACCESS.info(
-            "%s %s %s %.1fms %s",
-            request.method,
-            request.endpoint,
-            response.status_code,
-            seconds * 1000,
-            g.get("request_id"),
-        )
+        access_log.write(request.method, request.endpoint, response.status_code, seconds, g.get("request_id"))
         return response
 
 

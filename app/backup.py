@@ -12,13 +12,26 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+KEYS = "sealed.data_keys"
+
 
 class BackupError(Exception):
     """The back-up or restore did not happen; the text says why."""
 
 
-def backup(owner_url: str, target: Path) -> int:
-    """Write the database to a new file, mode 0600, complete or not at all. Returns its size in bytes."""
+def backup(owner_url: str, target: Path, keys: Path) -> int:
+    """Write the database to `target` and its data keys to `keys`: new files, mode 0600, each complete or not at all.
+
+    Returns the size of `target` in bytes. The data keys stand apart so that erasing a case reaches the back-ups as well:
+    whoever keeps only the newest keys has no key of an erased case any more.
+    """
+    # The keys last: a case filed meanwhile then has a key too many, which does no harm.
+    size = _dump(owner_url, target, f"--exclude-table-data={KEYS}")
+    _dump(owner_url, keys, f"--table={KEYS}", "--data-only")
+    return size
+
+
+def _dump(owner_url: str, target: Path, *what: str) -> int:
     if target.exists():
         raise BackupError(f"{target} exists already; a back-up never overwrites another")
     unfinished = target.with_name(f"{target.name}.part")
@@ -26,7 +39,7 @@ def backup(owner_url: str, target: Path) -> int:
         # Made before the tool opens it, so that it is private from its first byte on.
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         unfinished.chmod(0o600)
-        _run("pg_dump", owner_url, ["--format=custom", f"--file={unfinished}"])
+        _run("pg_dump", owner_url, ["--format=custom", f"--file={unfinished}", *what])
         unfinished.rename(target)
     except OSError as error:
         raise BackupError(f"{target} can not be written: {error.strerror}") from error
@@ -35,13 +48,17 @@ def backup(owner_url: str, target: Path) -> int:
     return target.stat().st_size
 
 
-def restore(owner_url: str, source: Path) -> int:
-    """Read a back-up into an empty database, in one transaction. Returns the number of tables.
+def restore(owner_url: str, source: Path, keys: Path | None = None) -> int:
+    """Read a back-up into an empty database, in one transaction, then the data keys. Returns the number of tables.
+
+    Without `keys` everything is there but the identities, which stay sealed. Keys of cases that the back-up does not hold
+    are of no use and no harm.
 
     Raises BackupError when the database is not empty or the file is not a back-up; then nothing has changed.
     """
-    if not source.is_file():
-        raise BackupError(f"there is no file {source}")
+    for path in (source, *([keys] if keys else [])):
+        if not path.is_file():
+            raise BackupError(f"there is no file {path}")
     if count_tables(owner_url):
         raise BackupError(
             "the database is not empty: restore into a new one (CREATE DATABASE … OWNER …, then point "
@@ -49,6 +66,8 @@ def restore(owner_url: str, source: Path) -> int:
         )
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-comments"]
     _run("pg_restore", owner_url, [*options, str(source)])
+    if keys:
+        _run("pg_restore", owner_url, [*options, "--data-only", str(keys)])
     return count_tables(owner_url)
 
 

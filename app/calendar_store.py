@@ -11,13 +11,14 @@ from sqlalchemy import select
 from app.extensions import db
 from app.supervision.models import Holiday, HolidayYear, PolicyOverride
 from workflows.calendar import WorkCalendar
+from workflows.deadlines import PolicyIndex
 from workflows.policies import PRESETS, Policy, all_versions
 
 KEEP_SECONDS = 60
 _kept: dict[str, Any] = {}
 
 
-def current() -> tuple[WorkCalendar, tuple[Policy, ...]]:
+def current() -> tuple[WorkCalendar, PolicyIndex]:
     """The calendar and every version of every limit of the configured preset."""
     preset = current_app.config["SETTINGS"].policy_preset
     if _kept.get("until", 0) < time.monotonic() or _kept.get("preset") != (
@@ -26,7 +27,7 @@ def current() -> tuple[WorkCalendar, tuple[Policy, ...]]:
     ):
         _kept.update(value=_read(preset), until=time.monotonic() + KEEP_SECONDS)
         _kept["preset"] = (preset, id(current_app._get_current_object()))
-    value: tuple[WorkCalendar, tuple[Policy, ...]] = _kept["value"]
+    value: tuple[WorkCalendar, PolicyIndex] = _kept["value"]
     return value
 
 
@@ -35,7 +36,7 @@ def forget() -> None:
     _kept.clear()
 
 
-def _read(preset: str) -> tuple[WorkCalendar, tuple[Policy, ...]]:
+def _read(preset: str) -> tuple[WorkCalendar, PolicyIndex]:
     notices: dict[int, dict[date, bool]] = {year: {} for year in db.session.scalars(select(HolidayYear.year))}
     for day, is_off in db.session.execute(select(Holiday.day, Holiday.is_off)):
         if day.year in notices:
@@ -45,7 +46,7 @@ def _read(preset: str) -> tuple[WorkCalendar, tuple[Policy, ...]]:
             PolicyOverride.preset == preset
         )
     ).all()
-    return WorkCalendar.from_notices(notices), all_versions(PRESETS[preset], _overrides(preset, rows))
+    return WorkCalendar.from_notices(notices), PolicyIndex(all_versions(PRESETS[preset], _overrides(preset, rows)))
 
 
 def _overrides(preset: str, rows: Any) -> tuple[Policy, ...]:

@@ -1,5 +1,7 @@
 """Typed settings, read from the environment once, with every mistake reported at the same time."""
 
+import base64
+import binascii
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
+import click
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
@@ -16,6 +19,7 @@ DatabaseRole = Literal["web", "worker", "owner"]
 
 MODES = ("production", "demo", "test")
 POLICY_PRESETS = ("national", "zhejiang")
+SEAL_ALGORITHMS = ("aes-256-gcm", "sm4-gcm")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_KEY_LENGTH = 32
 URL_VARIABLES: dict[DatabaseRole, str] = {
@@ -30,10 +34,10 @@ URL_EXAMPLES: dict[DatabaseRole, str] = {
 }
 
 
-class SettingsError(Exception):
+class SettingsError(click.ClickException):
     """The environment can not be used. The text names each variable, what is wrong with it and a correct example.
 
-    No value of a secret variable is repeated in the text.
+    No value of a secret variable is repeated in the text. A command line shows the text alone, without a trace.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -54,6 +58,9 @@ class Settings:
     worker_database_url: str | None = field(repr=False)
     owner_database_url: str | None = field(repr=False)
     secret_key: str = field(repr=False)
+    master_keys: tuple[bytes, ...] = field(repr=False)
+    master_key_file: Path | None
+    seal_algorithm: str
     host: str
     port: int
     web_workers: int
@@ -104,6 +111,13 @@ class Settings:
             worker_database_url=urls["worker"],
             owner_database_url=urls["owner"],
             secret_key=read.secret_key(required=mode == "production"),
+            master_keys=read.master_keys(),
+            # The web process of a production can not do without; a trial makes its own (app.sealing).
+            master_key_file=read.master_key_file(
+                required=mode == "production" and urls["web"] is not None,
+                default=None if mode == "production" else var_dir / "master_key",
+            ),
+            seal_algorithm=read.choice("SEAL_ALGORITHM", SEAL_ALGORITHMS[0], SEAL_ALGORITHMS),
             host=read.matching("HOST", _is_host, "is not a host name or address", "HOST=0.0.0.0") or "127.0.0.1",
             port=port,
             web_workers=read.number("WEB_WORKERS", 2, 1, 64),
@@ -145,6 +159,29 @@ class Settings:
         if read.problems:
             raise SettingsError(read.problems)
         return settings
+
+
+MASTER_KEY_LENGTH = 32
+MASTER_KEY_EXAMPLE = """MASTER_KEY="$(python3 -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())')" """.rstrip()
+
+
+def read_master_keys(text: str) -> tuple[bytes, ...]:
+    """The master keys in a text, base64 of 32 bytes each, separated by white space: the first one seals, all of them open.
+
+    Raises ValueError, whose text says what is wrong and repeats no key.
+    """
+    keys = []
+    for word in text.split():
+        try:
+            key = base64.b64decode(word, validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("is not base64") from None
+        if len(key) != MASTER_KEY_LENGTH:
+            raise ValueError(f"has {len(key)} bytes, not {MASTER_KEY_LENGTH}")
+        keys.append(key)
+    if not keys:
+        raise ValueError("is empty")
+    return tuple(keys)
 
 
 _URL_USES: dict[DatabaseRole, str] = {
@@ -233,6 +270,27 @@ class _Reader:
             self.reject("SECRET_KEY", "is missing: it signs tokens and receipts, keep it for good", example)
         return text or secrets.token_urlsafe(48)
 
+    def master_keys(self) -> tuple[bytes, ...]:
+        text = self.given("MASTER_KEY")
+        if text is None:
+            return ()
+        try:
+            return read_master_keys(text)
+        except ValueError as error:
+            self.reject("MASTER_KEY", str(error), MASTER_KEY_EXAMPLE)
+            return ()
+
+    def master_key_file(self, *, required: bool, default: Path | None) -> Path | None:
+        text = self.given("MASTER_KEY_FILE")
+        inline = self.given("MASTER_KEY") is not None
+        if text is not None and inline:
+            fault = "is given beside MASTER_KEY; name one of the two"
+            self.reject("MASTER_KEY_FILE", fault, "MASTER_KEY_FILE=/etc/mingjian/master_key")
+        if text is None and not inline and required:
+            fault = "is missing: it opens the identities of petitioners, keep it apart from every back-up"
+            self.reject("MASTER_KEY_FILE", fault, "MASTER_KEY_FILE=/etc/mingjian/master_key")
+        return Path(text).expanduser().absolute() if text else None if inline else default
+
     def smtp_url(self) -> str | None:
         text = self.given("SMTP_URL")
         if text is not None and not _is_smtp_url(text):
@@ -250,9 +308,12 @@ class _Reader:
 def _connection_parts(url: str) -> dict[str, str] | None:
     """What libpq reads in a connection address; None when it can not (its own message could repeat the password)."""
     try:
-        return {name: str(value) for name, value in conninfo_to_dict(url).items()}
+        parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     except ProgrammingError:
         return None
+    # libpq looks at the ports only when it connects. There may be several, one for each host.
+    ports = [one for one in parts.get("port", "").split(",") if one]
+    return parts if all(_is_port(one) for one in ports) else None
 
 
 def _is_host(text: str) -> bool:
@@ -286,4 +347,8 @@ def _is_clamd_address(text: str) -> bool:
     if text.startswith("unix:"):
         return text.startswith("unix:/") and len(text) > len("unix:/")
     host, _, port = text.rpartition(":")
-    return _is_host(host.strip("[]")) and port.isascii() and port.isdigit() and 0 < int(port) <= 65535
+    return _is_host(host.strip("[]")) and _is_port(port)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text[:9]) <= 65535

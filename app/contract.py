@@ -1,5 +1,6 @@
 """The generated files: openapi.yaml from the code, docs/workflows from the charts. Both are committed and gated."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from workflows.actor import Label
 from workflows.diagrams import workflow_page
 from workflows.petition import EVENT_LABELS, RESTS, STATE_LABELS, TIMED, PetitionChart
 from workflows.petition_guards import REFUSALS
-from workflows.policies import NATIONAL, ZHEJIANG
+from workflows.policies import NATIONAL, PRESETS, ZHEJIANG, Policy
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,23 +25,33 @@ def openapi() -> str:
 
 def pages() -> dict[str, str]:
     """docs/workflows/<name>.md of every chart."""
-    limits = [
-        (
-            p.id,
-            p.name_zh,
-            f"{p.amount} {p.unit}",
-            {"statutory": "法定", "local": "地方", "working": "工作"}[p.kind],
-            p.basis or "—",
-        )
-        for p in {**{p.id: p for p in NATIONAL}, **{p.id: p for p in ZHEJIANG}}.values()
-    ]
+    limits = []
+    for policy_id in dict.fromkeys(p.id for p in (*NATIONAL, *ZHEJIANG)):
+        rows = {name: _limit(policy_id, preset) for name, preset in PRESETS.items()}
+        if len(set(rows.values())) == 1:
+            limits.append((policy_id, "", *rows["national"]))
+        else:
+            limits += [(policy_id, name, *row) for name, row in rows.items() if row]
     heard = [(event, notice.audience) for event, notices in sorted(CATALOGUE.items()) for notice in notices]
     page = workflow_page(
         PetitionChart, TIMED, title=Label("信访事项", "Petition"), states=STATE_LABELS, events=EVENT_LABELS, refusals=REFUSALS, rests=RESTS,
-        deadlines=(("id", "时限 limit", "长度 amount", "性质 kind", "依据 basis"), limits),
+        deadlines=(("id", "preset", "时限 limit", "长度 amount", "性质 kind", "依据 basis"), limits),
         messages=(("event", "audience"), heard),
     )  # fmt: skip
     return {"petition.md": page}
+
+
+def _limit(policy_id: str, preset: Sequence[Policy]) -> tuple[str, ...]:
+    kinds = {"statutory": "法定", "local": "地方", "working": "工作"}
+    return next(
+        ((p.name_zh, _amount(p), kinds[p.kind], p.basis or "—") for p in preset if p.id == policy_id),
+        (),
+    )
+
+
+def _amount(policy: Policy) -> str:
+    others = [f"{v.fact} {v.value}: {v.amount} {v.unit}" for v in policy.variants]
+    return "; ".join([f"{policy.amount} {policy.unit}", *others])
 
 
 def write() -> Path:

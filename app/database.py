@@ -5,13 +5,19 @@ transaction opens with one statement that sets them; without it nothing is visib
 transaction (`set_config(…, true)`): a pooled connection can not carry them into the next one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+import click
+import orjson
+from sqlalchemy import Row, Table, TextClause, text
+from sqlalchemy.exc import OperationalError
 
 from app import clock
+from app.config import URL_VARIABLES, DatabaseRole
 from app.extensions import db
 from workflows.actor import SYSTEM_ACTOR, Actor, Role
 
@@ -73,6 +79,14 @@ def set_actor(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "
     clock.offset_seconds.set(row[-1] or 0)
 
 
+def take_leave(petition_id: UUID) -> None:
+    """Let the actor still see this case until the transaction ends: for a change that takes it out of their sight.
+
+    PostgreSQL asks of a changed row that whoever changes it may see it afterwards too.
+    """
+    db.session.execute(text("SELECT set_config('mj.leaving', :id, true)"), {"id": str(petition_id)})
+
+
 @contextmanager
 def transaction(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "") -> Iterator[None]:
     """One transaction in the actor's name: committed at the end, rolled back on any exception."""
@@ -85,12 +99,77 @@ def transaction(actor: Actor, *, petition_id: UUID | None = None, purpose: str =
         raise
 
 
+class Target(NamedTuple):
+    """A table that rows go into, and the clause that says what happens to a row that is there already."""
+
+    table: Table
+    conflict: str = ""
+
+
+Rows = Mapping[Target, Sequence[Mapping[str, Any]]]
+
+
+def insert_rows(rows: Rows) -> None:
+    """Insert rows of any number of tables with one statement. The rows of a table all name the same columns.
+
+    Nothing is read back, so that somebody who may not see a row can write it. Foreign keys between the rows hold: they
+    are checked when the whole statement is done.
+    """
+    given = {target: some for target, some in rows.items() if some}
+    if given:
+        statement = _inserting(tuple((target, tuple(some[0])) for target, some in given.items()))
+        values = {f"rows_{n}": orjson.dumps(some, default=_hex).decode() for n, some in enumerate(given.values())}
+        db.session.execute(statement, values)
+
+
+def _hex(value: Any) -> str:
+    """Bytes as PostgreSQL reads them from JSON."""
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    raise TypeError(type(value).__name__)
+
+
+@lru_cache(maxsize=256)
+def _inserting(shape: tuple[tuple[Target, tuple[str, ...]], ...]) -> TextClause:
+    """The rows travel as JSON, one parameter a table: their number does not change the statement, so it stays prepared."""
+    parts = []
+    for n, (target, names) in enumerate(shape):
+        table, columns = target.table.fullname, ", ".join(f'"{name}"' for name in names)
+        parts.append(
+            f"into_{n} AS (INSERT INTO {table} ({columns}) SELECT {columns} "
+            f"FROM jsonb_populate_recordset(CAST(NULL AS {table}), CAST(:rows_{n} AS jsonb)) {target.conflict})"
+        )
+    return text(f"WITH {', '.join(parts)} SELECT 1")
+
+
 class UnsafeRole(RuntimeError):
     """The process is connected with a database role that row-level security would not bind."""
 
 
-def require_bound_role() -> None:
-    """Raise UnsafeRole when this connection is superuser, may bypass row-level security, or owns the tables."""
+class NoAnswer(click.ClickException):
+    """The database of this process does not answer; the text names the setting and what the driver says."""
+
+
+def require_bound_role(role: DatabaseRole) -> None:
+    """Raise UnsafeRole when this connection is superuser, may bypass row-level security, or owns the tables, and NoAnswer
+    when there is none. `role` is that of this process, for the name of the setting."""
+    try:
+        row = _rights()
+    except OperationalError as error:
+        db.session.rollback()
+        raise NoAnswer(
+            f"the database does not answer at {URL_VARIABLES[role]}: {' '.join(str(error.orig).split())}"
+        ) from None
+    name, superuser, bypass, owner = row
+    faults = [word for word, yes in (("superuser", superuser), ("BYPASSRLS", bypass), ("owner", owner)) if yes]
+    if faults:
+        raise UnsafeRole(
+            f"The database role {name!r} is {' and '.join(faults)}; row-level security would not bind it. "
+            "Give DATABASE_URL (web) and WORKER_DATABASE_URL (worker) roles of their own: see docs/how-to/deploy.md."
+        )
+
+
+def _rights() -> Row[Any]:
     row = db.session.execute(
         text(
             """
@@ -101,10 +180,4 @@ def require_bound_role() -> None:
         )
     ).one()
     db.session.rollback()
-    name, superuser, bypass, owner = row
-    faults = [word for word, yes in (("superuser", superuser), ("BYPASSRLS", bypass), ("owner", owner)) if yes]
-    if faults:
-        raise UnsafeRole(
-            f"The database role {name!r} is {' and '.join(faults)}; row-level security would not bind it. "
-            "Give DATABASE_URL (web) and WORKER_DATABASE_URL (worker) roles of their own: see docs/how-to/deploy.md."
-        )
+    return row

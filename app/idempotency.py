@@ -7,9 +7,10 @@ from uuid import UUID
 
 import orjson
 from flask import request
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
 from app import clock
+from app.database import Target, insert_rows
 from app.errors import Invalid, Problem, Unknown
 from app.extensions import db
 from app.petitions import receipts
@@ -17,8 +18,16 @@ from app.signin.models import IdempotencyKey
 
 # 128 random bits are 22 characters of base64 or 32 of hexadecimal; a shorter key could be guessed.
 _KEY = re.compile(r"^[A-Za-z0-9_-]{22,128}$")
+# The header as the contract describes it, for routes that create.
+KEY_HEADER = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": True,
+    "schema": {"type": "string", "pattern": _KEY.pattern},
+    "description": "made at random by the client; the same key with the same body creates once",
+}
 
-_NEW_KEY = insert(IdempotencyKey.__table__).inline()
+KEYS = Target(IdempotencyKey.__table__)
 
 
 def key_of_request() -> str:
@@ -63,18 +72,15 @@ def claim(key: str, body: str, petition_id: UUID | None = None) -> dict[str, Any
     return answer
 
 
-def keep(key: str, body: str, answer: Mapping[str, Any]) -> None:
-    """Keep the answer for thirty days; the key itself is not stored."""
-    db.session.execute(
-        _NEW_KEY,
-        {
-            "key_mac": receipts.key_mac(key),
-            "body_mac": body,
-            "status": 201,
-            "created_at": clock.now(),
-            "answer": orjson.loads(orjson.dumps(dict(answer), default=str)),
-        },
-    )
+def kept(key: str, body: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer as a row of KEYS, to be kept for thirty days; the key itself is not stored."""
+    return {
+        "key_mac": receipts.key_mac(key),
+        "body_mac": body,
+        "status": 201,
+        "created_at": clock.now(),
+        "answer": orjson.loads(orjson.dumps(dict(answer), default=str)),
+    }
 
 
 def once(
@@ -86,5 +92,5 @@ def once(
     if earlier := claim(key, body, petition_id):
         return earlier
     answer = create()
-    keep(key, body, answer)
+    insert_rows({KEYS: [kept(key, body, answer)]})
     return answer

@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4, uuid5
 
-from sqlalchemy.dialects.postgresql import insert
-
 from app import clock
-from app.extensions import db
+from app.database import Target, insert_rows
 from app.messages.models import OutboxMessage
 from notifications.catalogue import audiences
 
+MESSAGES = Target(OutboxMessage.__table__, "ON CONFLICT DO NOTHING")
 _NAMED = UUID("6f5d7e0a-3c1b-4e0e-9d58-0d5f3c7a4b21")
 
 
@@ -39,17 +38,24 @@ def put(
 ) -> None:
     """Store one message with the open transaction.
 
-    params: `serial`, `state` (its code) and `due` (a day, or the instant a limit passes). address: a phone, for one-time
-    codes only. once: a name of this very message; a second one of the same name is not stored.
+    params: `serial`, `state` (its code) and `due` (a day, or the instant a limit passes). address: a phone or
+    mailbox, for one-time codes and passwords only. once: a name of this very message; a second one of the same name is not stored.
     """
     row = _row(audience, template, petition_id, dict(params or {}), address)
     if once is not None:
         row["id"] = uuid5(_NAMED, once)
-    _insert([row])
+    insert_rows({MESSAGES: [row]})
 
 
 def announce(template: str, petition: Announced, due_at: datetime | None = None, *, once: str | None = None) -> None:
-    """Store what the catalogue says of this event or template, to everybody who hears of it, with one statement.
+    """Store what the catalogue says of this event or template, to everybody who hears of it."""
+    insert_rows({MESSAGES: messages_about(template, petition, due_at, once=once)})
+
+
+def messages_about(
+    template: str, petition: Announced, due_at: datetime | None = None, *, once: str | None = None
+) -> list[dict[str, Any]]:
+    """What `announce` stores, as rows of MESSAGES, for who writes more with the same statement.
 
     due_at: the limit shown in the messages, the next forced step of the case when not given. once: as for `put`.
     """
@@ -65,8 +71,7 @@ def announce(template: str, petition: Announced, due_at: datetime | None = None,
         if once is not None:
             row["id"] = uuid5(_NAMED, f"{once}|{template}|{audience}")
         rows.append(row)
-    if rows:
-        _insert(rows)
+    return rows
 
 
 def _row(
@@ -85,8 +90,3 @@ def _row(
         "attempts": 0,
         "next_attempt_at": now,
     }
-
-
-def _insert(rows: list[dict[str, Any]]) -> None:
-    # The web role may write to the outbox but not read it, so the insert must not ask for anything back.
-    db.session.execute(insert(OutboxMessage.__table__).inline().on_conflict_do_nothing(), rows)

@@ -8,6 +8,7 @@ child ends with the supervisor, even when that is killed. Exit status: 0 stopped
 import argparse
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import http.client
 import os
@@ -24,7 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from app.config import URL_VARIABLES, Settings, SettingsError
+import psycopg
+
+from app.config import URL_VARIABLES, DatabaseRole, Settings, SettingsError
 from app.postgres import EmbeddedPostgres, PostgresError, Urls, end_with_parent, prepare_cluster
 
 RESTARTS_PER_MINUTE = 5
@@ -71,23 +74,25 @@ class _StopAsked(Exception):
 
 def standard_plan(settings: Settings, urls: Urls, environ: Mapping[str, str]) -> Plan:
     """The product: migrate, load the demonstration province in demonstration mode, then web and worker."""
-    without_urls = {name: value for name, value in environ.items() if name not in URL_VARIABLES.values()}
-    base = without_urls | {"MINGJIAN_MODE": settings.mode, "SECRET_KEY": settings.secret_key}
+    keys = {name: environ[name] for name in ("MASTER_KEY", "MASTER_KEY_FILE") if name in environ}
+    common = {name: value for name, value in environ.items() if name not in {*URL_VARIABLES.values(), *keys}}
+    base = common | {"MINGJIAN_MODE": settings.mode, "SECRET_KEY": settings.secret_key}
     of_web, of_worker, of_owner = {"DATABASE_URL": urls.web}, {"WORKER_DATABASE_URL": urls.worker}, {}
     if urls.owner:
         of_owner = {"OWNER_DATABASE_URL": urls.owner}
+    # The worker delivers without knowing to whom, so it gets no master key.
     flask = [sys.executable, "-m", "flask", "--app", "app"]
     gunicorn = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--no-control-socket"]
     gunicorn += ["--workers", str(settings.web_workers), "--threads", str(settings.web_threads)]
     gunicorn += ["--bind", f"{_bracketed(settings.host)}:{settings.port}", "--log-level", settings.log_level.lower()]
     demo = settings.mode == "demo"
-    migrate = Command("migrations", [*flask, "db", "upgrade"], base | of_owner)
+    migrate = Command("migrations", [*flask, "db", "upgrade"], base | of_owner | keys)
     load = Command("demonstration province", [*flask, "demo", "load"], base | of_owner | of_web | of_worker)
     accounts = Command("demonstration accounts", [*flask, "demo", "accounts"], base | of_owner | of_web | of_worker)
     return Plan(
         preparations=((migrate,) if of_owner else ()) + ((load,) if demo else ()),
         children=(
-            Command("web", [*gunicorn, "app:serve()"], base | of_web),
+            Command("web", [*gunicorn, "app:serve()"], base | of_web | keys),
             Command("worker", [*flask, "worker"], base | of_worker),
         ),
         announcements=(accounts,) if demo else (),
@@ -158,9 +163,10 @@ class Supervisor:
             self._environ.setdefault("MINGJIAN_MODE", "demo")
         settings = Settings.from_environment(self._environ)
         external = _external_urls(settings)
-        settings.var_dir.mkdir(parents=True, exist_ok=True)
         killed = self._take_lock(settings)
         self._require_port(settings, PORT_SECONDS if killed else 0)
+        if external:
+            _require_answer(external)
         if not self._environ.get("SECRET_KEY", "").strip():
             settings = dataclasses.replace(settings, secret_key=_kept_secret(settings.var_dir / "secret_key"))
         urls = external or self._start_database(settings)
@@ -183,7 +189,12 @@ class Supervisor:
 
     def _take_lock(self, settings: Settings) -> bool:
         """Hold the lock of the VAR_DIR; whether the run before this one was killed before it could tidy up."""
-        self._lock = (settings.var_dir / "run.lock").open("a+")
+        try:
+            settings.var_dir.mkdir(parents=True, exist_ok=True)
+            self._lock = (settings.var_dir / "run.lock").open("a+")
+        except OSError as error:
+            text = f"VAR_DIR {settings.var_dir} can not be written ({error.strerror})"
+            raise RunError(f"{text}. Choose another folder: VAR_DIR=$HOME/mingjian make run") from None
         self._lock.seek(0)
         content = self._lock.read().strip()
         try:
@@ -192,7 +203,10 @@ class Supervisor:
             self._lock.close()
             self._lock = None
             pid, _, address = content.partition(" ")
-            raise RunError(f"already running at {address or 'another place'} (pid {pid or 'unknown'})", 3) from None
+            text = (
+                f"already running at {address or 'another place'} (pid {pid or 'unknown'}). Stop that one with Ctrl-C"
+            )
+            raise RunError(f"{text}, or run a second one beside it: VAR_DIR=var2 PORT=8001 make run", 3) from None
         self._lock.truncate(0)
         self._lock.write(f"{os.getpid()} {settings.public_url}\n")
         self._lock.flush()
@@ -213,10 +227,7 @@ class Supervisor:
                 return
             except OSError as error:
                 if time.monotonic() >= deadline:
-                    other = settings.port + 1 if settings.port < 65535 else 8000
-                    where = f"PORT {settings.port} on {settings.host}"
-                    text = f"{where} can not be used ({error.strerror}). Choose another one: PORT={other} make run"
-                    raise RunError(text, 4) from None
+                    raise RunError(_why_no_port(settings, error), 4) from None
             time.sleep(0.2)
 
     def _start_database(self, settings: Settings) -> Urls:
@@ -329,6 +340,30 @@ def _external_urls(settings: Settings) -> Urls | None:
     if problems:
         raise SettingsError(problems)
     return Urls(owner=settings.owner_database_url or "", web=settings.url_for("web"), worker=settings.url_for("worker"))
+
+
+def _require_answer(urls: Urls) -> None:
+    """Raise RunError naming each address at which no database answers, before anything is started on it."""
+    addresses: dict[DatabaseRole, str] = {"web": urls.web, "worker": urls.worker, "owner": urls.owner}
+    silent = []
+    for role, url in addresses.items():
+        try:
+            if url:
+                psycopg.connect(url.replace("+psycopg", "", 1), connect_timeout=5).close()
+        except psycopg.OperationalError as error:
+            silent.append(f"  - {URL_VARIABLES[role]}: {' '.join(str(error).split())}")
+    if silent:
+        lines = "\n".join(silent)
+        raise RunError(f"the database does not answer:\n{lines}\nIs it running, and are host, port and password right?")
+
+
+def _why_no_port(settings: Settings, error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"HOST {settings.host} is no address of this machine ({error.strerror}). Take HOST=127.0.0.1, or 0.0.0.0 for all"
+    # The ports below 1024 belong to root; of the others the next one is as good as any.
+    other = settings.port + 1 if 1024 <= settings.port < 65535 else 8000
+    where = f"PORT {settings.port} on {settings.host} can not be used ({error.strerror})"
+    return f"{where}. Choose another one: PORT={other} make run"
 
 
 def _kept_secret(path: Path) -> str:

@@ -35,6 +35,7 @@ class Teller:
         self._session.trust_env = False
         self._tokens: dict[str, str] = {}
         self._bodies: dict[tuple[str, str], str] = {}
+        self._villages: dict[str, list[str]] = {}
 
     def __enter__(self) -> "Teller":
         return self
@@ -121,7 +122,10 @@ class Teller:
 
     def villages(self, township: str) -> list[str]:
         """The codes of all villages of a township."""
-        return [one["code"] for one in self.send("GET", "/divisions", query={"parent": township})["items"]]
+        if township not in self._villages:
+            items = self.send("GET", "/divisions", query={"parent": township})["items"]
+            self._villages[township] = [one["code"] for one in items]
+        return self._villages[township]
 
     def body(self, asker: str, division: str, name: str) -> str:
         """The id of the body whose name ends with `name`, as the asker finds it in the directory."""
@@ -134,9 +138,14 @@ class Teller:
         return self._bodies[division, name]
 
     def file(self, village: str, title: str, body: str, **more: Any) -> "Case":
-        """File a petition without an account."""
+        """File a petition on line, without an account."""
         draft = {"division_code": village, "title": title, "body": body, **more}
         return Case(self, self.send("POST", "/petitions", draft))
+
+    def take_letter(self, clerk: str, village: str, title: str, body: str, **more: Any) -> "Case":
+        """Let an office write down a petition that came by letter."""
+        draft = {"division_code": village, "title": title, "body": body, "channel": "letter", **more}
+        return Case(self, self.send("POST", "/intake/petitions", draft, token=self.staff(clerk)))
 
 
 class Case:
@@ -186,6 +195,15 @@ class Case:
         """Let the clock pass the next forced step and wait until the worker has taken it. Raises StoryFailed after 30 s."""
         due = instant(self.look()["next_due_at"])
         self.teller.forward(max(due - self.teller.now(), timedelta(0)) + timedelta(minutes=1))
+        self.wait_until(state)
+
+    def arrive(self, state: str) -> None:
+        """Wait until the worker has done what is due already; the clock stands still. Raises StoryFailed after 30 s."""
+        self.teller.forward(timedelta(0))
+        self.wait_until(state)
+
+    def wait_until(self, state: str) -> None:
+        """Wait until the worker has taken the case to `state`. Raises StoryFailed after 30 s."""
         end = time.monotonic() + WAIT_SECONDS
         while self.look()["state"] != state and time.monotonic() < end:
             time.sleep(0.5)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, select
 
 from app import clock
+from app.database import Target, insert_rows
 from app.extensions import db
 from app.petitions.models import PetitionEventRow
 from workflows.actor import Actor
@@ -20,28 +21,51 @@ PUBLIC_EVENTS = frozenset(
     "approve_suspension resume resume_expired hold_hearing mediate deliver rate change_rating lapse_rating rehandle "
     "explain reopen ask_review give_review_opinion ask_recheck give_recheck_opinion lapse_review withdraw expire "
     "acknowledge_external urge_external record_external_end end_external follow_parent route_to_discipline "
-    "approve_return expire_return split_from_parent unmerge record_money recuse_body".split()
+    "approve_return expire_return split_from_parent unmerge record_money hold_meeting confirm_record dispute_record "
+    "recuse_body".split()
 )
 
 
-_NEW_EVENT = insert(PetitionEventRow.__table__).inline()
+EVENTS = Target(PetitionEventRow.__table__)
+_COLUMNS = tuple(column.key for column in PetitionEventRow.__table__.columns)
+# Built once, and read as plain rows: nobody changes an event.
+_LOG = (
+    select(PetitionEventRow.__table__)
+    .where(PetitionEventRow.petition_id == bindparam("petition_id"))
+    .order_by(PetitionEventRow.seq)
+)
 
 
-def log_of(petition_id: UUID) -> list[PetitionEventRow]:
+class Entry(Protocol):
+    """What readers of a timeline take from one event, stored or just written."""
+
+    event: str
+    at: datetime
+    to_state: str
+    org_id: UUID | None
+    public: bool
+    facts: dict[str, Any]
+
+
+def log_of(petition_id: UUID) -> list[Entry]:
     """The events of a case that the reader may see, oldest first."""
-    return list(
-        db.session.scalars(
-            select(PetitionEventRow).where(PetitionEventRow.petition_id == petition_id).order_by(PetitionEventRow.seq)
-        )
-    )
+    found: Any = db.session.execute(_LOG, {"petition_id": petition_id}).all()
+    return list(found)
 
 
-def as_case_events(rows: Iterable[PetitionEventRow]) -> list[CaseEvent]:
+def as_case_events(rows: Iterable[Entry]) -> list[CaseEvent]:
     """The rows as the pure deadline engine reads them."""
     return [CaseEvent(row.event, row.at, row.to_state, row.facts) for row in rows]
 
 
-def append(
+def append(petition_id: UUID, seq: int, event: str, actor: Actor, **more: Any) -> PetitionEventRow:
+    """Write one event and return it; what it takes stands at `event_of`."""
+    row = event_of(petition_id, seq, event, actor, **more)
+    insert_rows({EVENTS: [values_of(row)]})
+    return row
+
+
+def event_of(
     petition_id: UUID,
     seq: int,
     event: str,
@@ -52,8 +76,8 @@ def append(
     facts: Mapping[str, Any],
     at: datetime | None = None,
 ) -> PetitionEventRow:
-    """Write one event at the current instant and return it. `seq` is the case's version after the event."""
-    row = PetitionEventRow(
+    """One event of the current instant, yet to be written. `seq` is the case's version after the event."""
+    return PetitionEventRow(
         id=uuid4(),
         petition_id=petition_id,
         seq=seq,
@@ -69,10 +93,11 @@ def append(
         public=event in PUBLIC_EVENTS,
         facts=plain(facts),
     )
-    values = {column.key: getattr(row, column.key) for column in PetitionEventRow.__table__.columns}
-    # An inline insert: nothing is read back, so that a writer who may not see the case (an anonymous filing) can write.
-    db.session.execute(_NEW_EVENT, values)
-    return row
+
+
+def values_of(row: PetitionEventRow) -> dict[str, Any]:
+    """An event as a row of EVENTS."""
+    return {name: getattr(row, name) for name in _COLUMNS}
 
 
 def plain(facts: Mapping[str, Any]) -> dict[str, Any]:

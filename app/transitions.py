@@ -4,15 +4,15 @@ In one transaction: the row is locked, the chart decides, the event is appended 
 computed anew from the timeline, messages go to the outbox, and a case that moves up gets its supervision order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, and_, insert, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import ARRAY, Date, Row, Text, Uuid, all_, and_, any_, bindparam, or_, select
 
 from app import calendar_store, clock, outbox, timeline
+from app.database import Rows, Target, insert_rows, take_leave
 from app.directory.codes import lineage_of
 from app.directory.models import Organisation, StaffAccount
 from app.directory.service import serving
@@ -20,26 +20,32 @@ from app.errors import Problem, Unknown
 from app.extensions import db
 from app.petitions.models import OPEN_STATES, DeadlineRow, Petition, PetitionEventRow
 from app.supervision.models import SupervisionOrder
+from app.supervision.orders import issue_order, release_orders
 from workflows.actor import Actor
 from workflows.base import Step
-from workflows.deadlines import CaseEvent, Deadline, deadlines, ladder, limit, next_forced, remind_at
+from workflows.calendar import WorkCalendar
+from workflows.deadlines import CaseEvent, Deadline, deadlines, deadlines_around, ladder, next_forced, remind_at
 from workflows.order import TABLE as ORDERS
-from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent
+from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent, PetitionState
 
 _RISING = {"expire", "rate", "change_rating"}
 LEADING_KINDS = ("petition_office", "office")
 
 
-def _deadline_upsert() -> Any:
-    statement = upsert(DeadlineRow.__table__)
-    fixed = {"id", "petition_id", "key", "policy_id", "policy_version", "started_at"}
-    changes = {c.name: statement.excluded[c.name] for c in DeadlineRow.__table__.columns if c.name not in fixed}
-    return statement.on_conflict_do_update(index_elements=["petition_id", "key"], set_=changes)
-
-
-# Built once, with the rows as parameters: written into the statement, each number of rows would be compiled anew.
-_NEW_DEADLINES = insert(DeadlineRow.__table__).inline()
-_CHANGED_DEADLINES = _deadline_upsert()
+CASES = Target(Petition.__table__)
+_COLUMNS = tuple(column.key for column in Petition.__table__.columns)
+_NEW_DEADLINES = Target(DeadlineRow.__table__)
+_FIXED = {"id", "petition_id", "key", "policy_id", "policy_version", "started_at"}
+_CHANGED_DEADLINES = Target(
+    DeadlineRow.__table__,
+    "ON CONFLICT (petition_id, key) DO UPDATE SET "
+    + ", ".join(
+        f"{each.key} = excluded.{each.key}" for each in DeadlineRow.__table__.columns if each.key not in _FIXED
+    ),
+)
+# Built once: making the same query anew for each case costs more than sending it.
+_CASE = select(Petition).where(Petition.id == bindparam("petition_id")).execution_options(populate_existing=True)
+_LOCKED = {skip: _CASE.with_for_update(skip_locked=skip) for skip in (False, True)}
 
 
 def lock(petition_id: UUID, version: int | None = None, *, skip_locked: bool = False) -> Petition:
@@ -48,8 +54,7 @@ def lock(petition_id: UUID, version: int | None = None, *, skip_locked: bool = F
     Raises Unknown when there is none that the actor may see, and `precondition-failed` (412) when `version` is not the
     present one: somebody else acted meanwhile.
     """
-    query = select(Petition).where(Petition.id == petition_id).with_for_update(skip_locked=skip_locked)
-    petition = db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    petition: Petition | None = db.session.scalars(_LOCKED[skip_locked], {"petition_id": petition_id}).one_or_none()
     if petition is None:
         raise Unknown()
     if version is not None and petition.version != version:
@@ -57,51 +62,70 @@ def lock(petition_id: UUID, version: int | None = None, *, skip_locked: bool = F
     return petition
 
 
-def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> Step:
+def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> list[timeline.Entry]:
     """Send `event` to the chart of a locked petition and write down everything that follows from it.
 
-    Raises WrongState (409), NotAllowed (403) or MissingFact (422) and then changes nothing.
+    Returns the timeline, the new event last. Raises WrongState (409), NotAllowed (403) or MissingFact (422) and then changes nothing.
     """
     before_state, before_level, before_round = petition.state, petition.level, petition.round
-    log = timeline.as_case_events(timeline.log_of(petition.id))
-    step = TABLE.send(petition, event, actor, **_guard_facts(petition, actor, facts))
+    entries = timeline.log_of(petition.id)
+    log = timeline.as_case_events(entries)
+    TABLE.send(petition, event, actor, **_guard_facts(petition, actor, facts))
     if event in ("dispatch", "rehandle"):
         petition.dispatches += 1
     if petition.level != before_level or petition.owner_org_id is None:
         _find_office(petition)
+    if petition.state == PetitionState.SEALED:
+        take_leave(petition.id)
     petition.version += 1
     facts = _told(petition, event, log, {**facts, "co_org_id": actor.org_id} if event == "co_report" else facts)
-    row = timeline.append(
+    row = timeline.event_of(
         petition.id, petition.version, event, actor, from_state=before_state, to_state=petition.state, facts=facts
     )
-    _settle(petition, log, row)
+    changed = _settle(petition, log, row)
     if event in _RISING and petition.supervised and petition.level != before_level and petition.state != "external":
-        _order(petition, "dissatisfied" if event != "expire" else "overdue")
+        reason = "dissatisfied" if event != "expire" else "overdue"
+        issue_order(petition, reason, level=petition.level, issuer_org_id=petition.owner_org_id)
     unseated = event == PetitionEvent.RECUSE_BODY and petition.main_org_id is None
     if petition.round != before_round or petition.state not in OPEN_STATES or unseated:
-        _release_orders(petition)
-    outbox.announce(event, petition)
+        release_orders(petition)
+    insert_rows(
+        {
+            timeline.EVENTS: [timeline.values_of(row)],
+            _CHANGED_DEADLINES: changed,
+            outbox.MESSAGES: outbox.messages_about(event, petition),
+        }
+    )
     db.session.flush()
-    return step
+    return [*entries, row]
 
 
 def open_case(
-    petition: Petition, actor: Actor, facts: dict[str, Any], write_first: Callable[[], None]
-) -> list[Deadline]:
-    """Write the first event of a new petition, its deadlines and its messages. Returns the running deadlines.
+    petition: Petition,
+    actor: Actor,
+    facts: dict[str, Any],
+    besides: Callable[[list[Deadline]], Rows] = lambda _running: {},
+) -> None:
+    """Write a new petition, its first event, its deadlines and its messages, with one statement.
 
-    `write_first` stores the petition itself once its next forced step is known: somebody who files anonymously may not
-    see the row afterwards, so it can not be changed a second time.
+    All at once because somebody who files anonymously may not see the row afterwards: it can not be changed a second
+    time. `besides`: given the running deadlines, the rows that the filing brings along.
     """
     calendar, versions = calendar_store.current()
-    first = CaseEvent("file", petition.filed_at, "filed", facts)
-    running = deadlines([first], versions, calendar)
+    running = deadlines([CaseEvent("file", petition.filed_at, "filed", facts)], versions, calendar)
     _copy(petition, running, petition.filed_at)
-    write_first()
-    timeline.append(petition.id, 1, "file", actor, from_state=None, to_state="filed", facts=facts, at=petition.filed_at)
-    _store(petition, running)
-    outbox.announce("file", petition)
-    return [one for one in running if one.live]
+    first = timeline.event_of(
+        petition.id, 1, "file", actor, from_state=None, to_state="filed", facts=facts, at=petition.filed_at
+    )
+    insert_rows(
+        {
+            CASES: [{name: getattr(petition, name) for name in _COLUMNS}],
+            timeline.EVENTS: [timeline.values_of(first)],
+            _NEW_DEADLINES: deadline_rows(petition.id, running, calendar),
+            outbox.MESSAGES: outbox.messages_about("file", petition),
+            **besides([one for one in running if one.live]),
+        }
+    )
 
 
 def actions_for(petition: Petition, actor: Actor) -> list[dict[str, str]]:
@@ -113,36 +137,54 @@ def actions_for(petition: Petition, actor: Actor) -> list[dict[str, str]]:
     ]
 
 
+_BODIES = Organisation.__table__.c
+_LEADS = _BODIES.kind.in_(LEADING_KINDS)
+_ANSWERS = (
+    select(_BODIES.id)
+    .where(
+        _BODIES.division_code == any_(bindparam("lineage", type_=ARRAY(Text))),
+        _BODIES.level <= bindparam("level"),
+        _BODIES.active,
+    )
+    .order_by(_BODIES.level.desc())
+    .limit(1)
+)
+# The query of `body_in_charge`, for a statement that asks for more at once; `place_at` makes its parameters.
+LEADING_BODY = _ANSWERS.where(_LEADS).order_by(_BODIES.name)
+_STAFF = serving(_BODIES.id, bindparam("day", type_=Date))
+# The same with the level, for a case that somebody must withdraw from: it passes over excluded bodies and over offices
+# where everybody is excluded, and at the province falls back on the discipline commission.
+_LEADING_BODY_LEFT = (
+    _ANSWERS.add_columns(_BODIES.level)
+    .where(
+        or_(_LEADS, and_(_BODIES.kind == "discipline", _BODIES.level == 1)),
+        _BODIES.id != all_(bindparam("bodies", type_=ARRAY(Uuid))),
+        or_(~_STAFF.exists(), _STAFF.where(StaffAccount.id != all_(bindparam("accounts", type_=ARRAY(Uuid)))).exists()),
+    )
+    .order_by(_LEADS.desc(), _BODIES.name)
+)
+
+
 def body_in_charge(division_code: str, level: int, excluded: Sequence[UUID] = ()) -> UUID | None:
     """The petition office that answers for a place at a level, or the next one above it: never nobody while one exists
     that is not `excluded`."""
-    found: UUID | None = db.session.scalar(leading_body(division_code, level, excluded)) if level >= 1 else None
-    return found
+    found = _leading(division_code, level, excluded, ())
+    return found.id if found is not None else None
 
 
-def leading_body(
-    division_code: str, level: int, bodies: Sequence[UUID] = (), accounts: Sequence[UUID] = ()
-) -> Select[Any]:
-    """The query of `body_in_charge`, for a statement that asks for more at once.
-
-    With excluded `bodies` or `accounts` it passes over those bodies and over offices where everybody is excluded, gives
-    the level as well, and at the province falls back on the discipline commission.
-    """
-    places = Organisation.division_code.in_(lineage_of(division_code)[:level])
-    leading: Any = Organisation.kind.in_(LEADING_KINDS)
-    query = select(Organisation.id).where(places, Organisation.level <= level, Organisation.active).limit(1)
+def _leading(division_code: str, level: int, bodies: Sequence[UUID], accounts: Sequence[UUID]) -> Row[Any] | None:
+    if level < 1:
+        return None
+    place = place_at(division_code, level)
     if not (bodies or accounts):
-        return query.where(leading).order_by(Organisation.level.desc(), Organisation.name)
-    staff = serving(Organisation.id)
-    return (
-        query.add_columns(Organisation.level)
-        .where(
-            or_(leading, and_(Organisation.kind == "discipline", Organisation.level == 1)),
-            Organisation.id.not_in(bodies),
-            or_(~staff.exists(), staff.where(StaffAccount.id.not_in(accounts)).exists()),
-        )
-        .order_by(Organisation.level.desc(), leading.desc(), Organisation.name)
-    )
+        return db.session.execute(LEADING_BODY, place).one_or_none()
+    left = {"bodies": list(bodies), "accounts": list(accounts), "day": clock.today()}
+    return db.session.execute(_LEADING_BODY_LEFT, {**place, **left}).one_or_none()
+
+
+def place_at(division_code: str, level: int) -> dict[str, Any]:
+    """The parameters of LEADING_BODY."""
+    return {"lineage": list(lineage_of(division_code)[:level]), "level": level}
 
 
 def recompute(petition: Petition) -> int:
@@ -155,7 +197,7 @@ def recompute(petition: Petition) -> int:
         for row in db.session.scalars(select(DeadlineRow).where(DeadlineRow.petition_id == petition.id))
     }
     changed = [one for one in fresh if kept.get(_key(one)) != (one.due_at, one.provisional, one.live)]
-    _store(petition, changed)
+    insert_rows({_CHANGED_DEADLINES: deadline_rows(petition.id, changed, calendar)})
     _copy(petition, fresh, rows[-1].at)
     return len(changed)
 
@@ -163,15 +205,10 @@ def recompute(petition: Petition) -> int:
 def _find_office(petition: Petition) -> None:
     """Give a case that went up to the office of its level; where that must withdraw, the next one above takes it."""
     bodies, accounts = petition.excluded_org_ids, petition.excluded_account_ids
-    if not (bodies or accounts):
-        petition.owner_org_id = body_in_charge(petition.division_code, petition.level)
-        return
-    petition.owner_org_id = None
-    if petition.level >= 1:
-        found = db.session.execute(leading_body(petition.division_code, petition.level, bodies, accounts)).one_or_none()
-        if found is not None:
-            petition.owner_org_id = found.id
-            petition.level = min(petition.level, found.level)
+    found = _leading(petition.division_code, petition.level, bodies, accounts)
+    petition.owner_org_id = found.id if found is not None else None
+    if found is not None and (bodies or accounts):
+        petition.level = min(petition.level, found.level)
 
 
 # The petitioner reads the public event and never the draft or the request before it: what the public one takes over.
@@ -209,30 +246,29 @@ def _guard_facts(petition: Petition, actor: Actor, facts: dict[str, Any]) -> dic
     }
 
 
-def _settle(petition: Petition, log: list[Any], row: PetitionEventRow) -> list[Deadline]:
+def _settle(petition: Petition, log: list[CaseEvent], row: PetitionEventRow) -> list[dict[str, Any]]:
+    """The deadlines that the event changes, as rows; the petition gets its copies."""
     calendar, versions = calendar_store.current()
-    before = {_key(one): one for one in deadlines(log, versions, calendar)} if log else {}
-    after = deadlines([*log, *timeline.as_case_events([row])], versions, calendar)
-    _store(petition, [one for one in after if before.get(_key(one)) != one])
+    (event,) = timeline.as_case_events([row])
+    earlier, after = deadlines_around(log, event, versions, calendar)
+    before = {_key(one): one for one in earlier}
     _copy(petition, after, row.at)
     if row.public:
         petition.last_visible_at = row.at
-    return [one for one in after if one.live]
+    return deadline_rows(petition.id, [one for one in after if before.get(_key(one)) != one], calendar)
 
 
 def _key(one: Deadline) -> str:
     return f"{one.policy_id}|{one.key}|{one.started_at.isoformat()}"
 
 
-def _store(petition: Petition, changed: list[Deadline]) -> None:
-    if not changed:
-        return
-    calendar, _versions = calendar_store.current()
-    rows = [
+def deadline_rows(petition_id: UUID, computed: Iterable[Deadline], calendar: WorkCalendar) -> list[dict[str, Any]]:
+    """Computed deadlines as rows of the table `deadlines`. Of two runs begun at the same instant the later one counts."""
+    return [
         {
             "id": uuid4(),
-            "petition_id": petition.id,
-            "key": _key(one),
+            "petition_id": petition_id,
+            "key": key,
             "policy_id": one.policy_id,
             "policy_version": one.policy_version,
             "started_at": one.started_at,
@@ -248,12 +284,8 @@ def _store(petition: Petition, changed: list[Deadline]) -> None:
             "met_at": one.met_at,
             "remind_at": remind_at(one, calendar) if one.live else None,
         }
-        for one in changed
+        for key, one in {_key(one): one for one in computed}.items()
     ]
-    if petition.version == 1:
-        db.session.execute(_NEW_DEADLINES, rows)
-    else:
-        db.session.execute(_CHANGED_DEADLINES, rows)
 
 
 def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:
@@ -267,7 +299,9 @@ def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:
     def until(*ids: str) -> datetime | None:
         return next((live[one].due_at for one in ids if one in live), None)
 
-    petition.due_at = until("PT-21", "PT-05", "PT-12")
+    # A new body has its own time; before, the local limit (PT-12) runs beside the statutory one, and the earlier counts.
+    first_round = (live[one].due_at for one in ("PT-12", "PT-05") if one in live)
+    petition.due_at = until("PT-21") or min(first_round, default=None)
     petition.return_until = until("PT-04") or petition.return_until
     petition.rating_until = until("PT-13") or petition.rating_until
     petition.review_until = until("PT-09", "PT-07") or petition.review_until
@@ -276,46 +310,6 @@ def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:
     cards = [petition.colour, *(ladder(one, at, calendar) for one in live.values())]
     # Colours only climb: what went wrong stays visible until the case has ended.
     petition.colour = max(cards, key=lambda card: rank[card])
-
-
-def _release_orders(petition: Petition) -> None:
-    """An order asked the body of one round to act; with a new round, or at the end of the case, it has done its work."""
-    db.session.execute(
-        update(SupervisionOrder)
-        .where(SupervisionOrder.petition_id == petition.id, SupervisionOrder.state != "released")
-        .values(state="released"),
-        execution_options={"synchronize_session": False},
-    )
-
-
-def order_due_at() -> datetime:
-    """When a supervision order issued now must be answered: PT-22 in the version in force today."""
-    calendar, versions = calendar_store.current()
-    day = clock.today()
-    policy = max(
-        (one for one in versions if one.id == "PT-22" and one.valid_from <= day), key=lambda one: one.valid_from
-    )
-    return limit(policy, clock.now(), calendar).at
-
-
-def _order(petition: Petition, reason: str) -> None:
-    red = petition.dissatisfied >= 2 or petition.colour == "red"
-    db.session.execute(
-        insert(SupervisionOrder.__table__).values(
-            id=uuid4(),
-            petition_id=petition.id,
-            state="issued",
-            level=petition.level,
-            issuer_org_id=petition.owner_org_id,
-            target_org_id=petition.main_org_id,
-            reason=reason,
-            colour="red" if red else "yellow",
-            issued_at=clock.now(),
-            due_at=order_due_at(),
-            returns=0,
-            overdue=False,
-        )
-    )
 
 
 def move_order(order: SupervisionOrder, event: str, actor: Actor, **facts: Any) -> Step:

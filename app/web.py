@@ -3,8 +3,9 @@
 import base64
 import binascii
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -18,12 +19,44 @@ from webargs.flaskparser import FlaskParser
 
 from app.errors import Invalid, Problem
 
+# A value of the very type of its field is written as it is.
+_AS_IT_IS = ((fields.String, str), (fields.Boolean, bool), (fields.Integer, int))
+
 
 class Schema(BaseSchema):
     """Unknown fields are an error: a misspelt field must not be lost in silence."""
 
     class Meta:
         unknown = RAISE
+
+    @cached_property
+    def _written(self) -> list[tuple[str, str, fields.Field[Any], type | None]]:
+        return [
+            (
+                field.attribute or name,
+                name if field.data_key is None else field.data_key,
+                field,
+                next((plain for kind, plain in _AS_IT_IS if isinstance(field, kind)), None),
+            )
+            for name, field in self.dump_fields.items()
+        ]
+
+    def _serialize(self, obj: Any, *, many: bool = False) -> Any:
+        """What marshmallow writes, for a mapping in a fourth of the time: a list has fifty rows of fifteen fields.
+
+        What the mapping does not name is left out.
+        """
+        if many or not isinstance(obj, Mapping):
+            return super()._serialize(obj, many=many)
+        made = {}
+        for name, key, field, plain in self._written:
+            value = obj.get(name, missing)
+            if value is missing:
+                continue
+            if value is not None and type(value) is not plain:
+                value = field._serialize(value, name, obj)
+            made[key] = value
+        return made
 
 
 class Text(fields.String):
@@ -99,6 +132,10 @@ class Blueprint(SmorestBlueprint):
     def route(self, rule: str, **more: Any) -> Callable[..., Any]:
         register = super().route(rule, **more)
         return lambda view: register(self.doc(operationId=view.__name__)(view))
+
+    def arguments(self, schema: Any, **more: Any) -> Callable[..., Any]:
+        # Of a class the parser would make a new instance, fields and all, with each request.
+        return super().arguments(schema() if isinstance(schema, type) else schema, **more)
 
     def get(self, rule: str, **more: Any) -> Callable[..., Any]:
         return self.route(rule, methods=["GET"], **more)

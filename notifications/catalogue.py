@@ -1,7 +1,7 @@
 """Who hears of what, and in which words.
 
 A text may hold three things of a case: its serial number, its state and a day. What a person wrote, a name or a place
-never stands in a message; whoever wants to know more signs in. The one-time code has placeholders of its own.
+never stands in a message; whoever wants to know more signs in. One-time codes and passwords have placeholders of their own.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Audience = Literal["petitioner", "owner_org", "main_org", "co_orgs", "phone"]
+Audience = Literal["petitioner", "owner_org", "main_org", "co_orgs", "phone", "mailbox"]
 
 PLACEHOLDERS = frozenset({"serial", "state", "due"})
-CODE_PLACEHOLDERS = frozenset({"code"})
+SECRET_PLACEHOLDERS = frozenset({"code", "password"})
 UNKNOWN = ("未定", "not set")
 
 
@@ -39,7 +39,7 @@ class Notice:
         """
         texts = []
         for index, template in enumerate((self.zh, self.en)):
-            values = {name: params.get(name) or UNKNOWN[index] for name in PLACEHOLDERS | CODE_PLACEHOLDERS}
+            values = {name: params.get(name) or UNKNOWN[index] for name in PLACEHOLDERS | SECRET_PLACEHOLDERS}
             texts.append(template.format(**{**values, "state": state[index]}))
         return Words(*texts)
 
@@ -159,7 +159,12 @@ PETITION: Mapping[str, tuple[Notice, ...]] = {
         _owner("承办单位已提交答复。", "the handling body has submitted its reply."),
     ),
     "return_reply": (_main("答复被退回,请修改,时限{due}。", "the reply was sent back; mend it by {due}."),),
-    "approve_reply": (_main("答复已通过审核,请于{due}前送达。", "the reply is approved; deliver it by {due}."),),
+    "approve_reply": (
+        _main(
+            "答复已通过审核,网上即时送达,其他请于{due}前送达。",
+            "the reply is approved; on line it arrives at once, otherwise deliver it by {due}.",
+        ),
+    ),
     "deliver": (
         _petitioner("已办理答复,请于{due}前查看并评价。", "answered; please read the reply and rate it by {due}."),
     ),
@@ -276,6 +281,24 @@ OTHER: Mapping[str, tuple[Notice, ...]] = {
         _main("信访人有新留言,请登录查看。", "new word from the petitioner; please sign in."),
         _owner("信访人有新留言,请登录查看。", "new word from the petitioner; please sign in."),
     ),
+    # Break-glass: the petitioner hears of it when it happens, without who and why; those stand on record.
+    "request_opening": (
+        _owner("有人申请查阅保密身份,请登录查看。", "somebody asks for the identity to be opened; please sign in."),
+    ),
+    "grant_opening": (
+        _petitioner(
+            "您的保密身份经两家单位批准被查阅,请登录查看。",
+            "your confidential identity was opened with the consent of two bodies; please sign in.",
+        ),
+    ),
+    "data_request": (
+        _owner("信访人提出个人信息请求,请登录办理。", "a request about personal data; please sign in and decide."),
+    ),
+    "decide_data_request": (
+        _petitioner(
+            "您的个人信息请求已有答复,请登录查看。", "your request about your data is decided; please sign in."
+        ),
+    ),
     "one_time_code": (
         Notice(
             "phone",
@@ -283,11 +306,19 @@ OTHER: Mapping[str, tuple[Notice, ...]] = {
             "Mingjian: code {code}. Use it soon and tell nobody.",
         ),
     ),
+    "one_time_password": (
+        Notice(
+            "mailbox",
+            "【明鉴】您的一次性密码:{password},三天内有效,登录后须立即修改。",
+            "Mingjian: your one-time password {password}. Good for three days; it has to be changed at once.",
+        ),
+    ),
 }
 
 CATALOGUE: Mapping[str, tuple[Notice, ...]] = {**PETITION, **OTHER}
-SECRET_TEMPLATES = frozenset({"one_time_code"})
+SECRET_TEMPLATES = frozenset({"one_time_code", "one_time_password"})
 SUBJECT = Words("明鉴:信访事项提醒", "Mingjian: news of a case")
+ACCOUNT_SUBJECT = Words("明鉴:账号通知", "Mingjian: your account")
 
 
 def notice_for(template: str, audience: str) -> Notice | None:

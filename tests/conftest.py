@@ -22,13 +22,14 @@ from app.config import Settings
 from app.postgres import EmbeddedPostgres, prepare_cluster
 
 SECRET = "test-" + "k" * 40
+MASTER_KEY = "bW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW0="
 PASSWORD = "correct horse battery"
 _numbers = itertools.count()
 
 
 def settings_for(urls: dict[str, str], **more: str) -> Settings:
     """Settings of a test application."""
-    return Settings.from_environment({"MINGJIAN_MODE": "test", "SECRET_KEY": SECRET, **urls, **more})
+    return Settings.from_environment({"MINGJIAN_MODE": "test", "SECRET_KEY": SECRET, "MASTER_KEY": MASTER_KEY, **urls, **more})
 
 
 @pytest.fixture(scope="session")

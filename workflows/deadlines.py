@@ -8,9 +8,10 @@ it started; only another calendar moves its end.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from workflows.calendar import Due, WorkCalendar, shanghai_day, start_of_day
 from workflows.policies import Colour, Policy, Unit
@@ -24,7 +25,7 @@ LENGTHENING = frozenset({"approve_extension", "hold_hearing"})
 class CaseEvent:
     """One entry of a case's timeline: what happened, when (aware), the state it left the case in, and its facts.
 
-    Facts read here: priority, level, simple, anonymous, unreachable; days (approve_extension, approve_suspension,
+    Facts read here: priority, level, simple, channel, anonymous, unreachable; days (approve_extension, approve_suspension,
     hold_hearing); co_org_ids (dispatch and the start of a new round); co_org_id (add_co_handler, co_report: the
     co-handling body); policy (on a system event: the id of the policy whose limit passed).
     """
@@ -73,12 +74,17 @@ class Deadline:
         """First day of the policy version the clock runs by."""
         return self.policy.valid_from
 
+    @property
+    def immediate(self) -> bool:
+        """Whether the system does at once what is due, so that nobody can be late with it."""
+        return self.due_at <= self.started_at
+
     def overdue(self, now: datetime) -> bool:
-        """Whether the limit has passed: it ended late, or it runs and its time is over."""
-        return self.breached or (self.live and now >= self.due_at)
+        """Whether the limit has passed: it ended late, or it runs and its time is over. Never for an immediate one."""
+        return self.breached or (self.live and now >= self.due_at and not self.immediate)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Clock:
     """A clock while the log is being read."""
 
@@ -87,7 +93,8 @@ class _Clock:
     started_at: datetime
     amount: int
     unit: Unit
-    main: _Clock | None
+    begun: int  # the number of the event that started it
+    within: tuple[_Clock, ...]
     extended: int = 0
     paused: int = 0
     paused_span: int = 0
@@ -98,7 +105,7 @@ class _Clock:
 
     def due(self, calendar: WorkCalendar) -> Due:
         due = _count(self.started_at, self.amount, self.unit, self.extended, self.paused, calendar)
-        return min(due, self.main.due(calendar), key=lambda end: end.at) if self.main else due
+        return min((due, *(main.due(calendar) for main in self.within)), key=lambda end: end.at)
 
     def resume(self, day: date, calendar: WorkCalendar) -> None:
         """Adds the days since the pause began, as far as the cap allows."""
@@ -110,20 +117,23 @@ class _Clock:
         self.paused += calendar.workdays_between(self.pause_from, end) if self.unit == "W" else span
         self.pause_from = None
 
+    @property
+    def immediate(self) -> bool:
+        return self.unit == "H" and self.amount == 0
+
     def end(self, at: datetime, calendar: WorkCalendar, *, met: bool, breached: bool = False) -> None:
         self.ended_at, self.met = at, met
-        self.breached = breached or at >= self.due(calendar).at
+        self.breached = breached or (at >= self.due(calendar).at and not self.immediate)
 
 
-class _Reader:
-    """Reads one log event by event and keeps the clocks that it starts."""
+class PolicyIndex:
+    """All versions of all policies, arranged by what starts their clocks. Made once, for any number of cases."""
 
-    def __init__(self, versions: Iterable[Policy], calendar: WorkCalendar) -> None:
-        self.calendar = calendar
-        self.versions: dict[str, list[Policy]] = {}
+    def __init__(self, versions: Iterable[Policy]) -> None:
+        self.by_id: dict[str, list[Policy]] = {}
         for policy in sorted(versions, key=lambda row: row.valid_from):
-            self.versions.setdefault(policy.id, []).append(policy)
-        rows = [row for group in self.versions.values() for row in group]
+            self.by_id.setdefault(policy.id, []).append(policy)
+        rows = [row for group in self.by_id.values() for row in group]
         self.expiries = {name for row in rows for name in (row.breach, row.last_breach) if name} - DONE_BY_SYSTEM
         self.named = self.expiries.union(LENGTHENING, *((*row.starts, *row.stops, *row.counted_from) for row in rows))
         self.by_event: dict[str, set[str]] = defaultdict(set)
@@ -133,6 +143,24 @@ class _Reader:
                 self.by_event[name].add(row.id)
             for state in row.states if row.entry else ():
                 self.by_entry[state].add(row.id)
+
+    def __iter__(self) -> Iterator[Policy]:
+        return (row for group in self.by_id.values() for row in group)
+
+    def started_by(self, event: CaseEvent) -> list[Policy]:
+        """For each policy that the event or the state after it names, the version in force on that day."""
+        day = shanghai_day(event.at)
+        ids = self.by_event.get(event.event, frozenset()) | self.by_entry.get(event.to_state, frozenset())
+        groups = [self.by_id[policy_id] for policy_id in sorted(ids)]
+        return [next((row for row in reversed(group) if row.valid_from <= day), group[0]) for group in groups]
+
+
+class _Reader:
+    """Reads one log event by event and keeps the clocks that it starts."""
+
+    def __init__(self, versions: Iterable[Policy], calendar: WorkCalendar) -> None:
+        self.calendar = calendar
+        self.policies = versions if isinstance(versions, PolicyIndex) else PolicyIndex(versions)
         self.clocks: list[_Clock] = []
         self.state = ""
         self.facts: dict[str, object] = {}
@@ -143,7 +171,7 @@ class _Reader:
 
     def read(self, event: CaseEvent) -> None:
         before, after = self.state, event.to_state
-        if before == after and event.event not in self.named:
+        if before == after and event.event not in self.policies.named:
             return
         self.facts.update(event.facts)
         running = self.running()
@@ -163,15 +191,20 @@ class _Reader:
     def running(self) -> list[_Clock]:
         return [clock for clock in self.clocks if clock.ended_at is None]
 
-    def main(self) -> _Clock | None:
-        """The handling limit that rules: of two, the one that started last, so that a new body gets its own time."""
-        return next((clock for clock in reversed(self.running()) if clock.policy.main), None)
+    def ruling(self) -> tuple[_Clock, ...]:
+        """The handling limits that rule: those that started last, so that a new body gets its own time.
+
+        One event may start several, as acceptance starts the local limit and the statutory one above it. All of them
+        force, so that the one that ends first does, however an operator sets their lengths.
+        """
+        main = [clock for clock in self.running() if clock.policy.main]
+        return tuple(clock for clock in main if clock.begun == main[-1].begun)
 
     def forces(self, clock: _Clock) -> str | None:
         policy = clock.policy
         if clock.ended_at is not None or policy.breach is None or self.state not in policy.states:
             return None
-        if policy.main and clock is not self.main():
+        if policy.main and clock not in self.ruling():
             return None
         if policy.repeats and self.seen[policy.breach] >= policy.repeats:
             return policy.last_breach
@@ -207,12 +240,12 @@ class _Reader:
 
     def _expire(self, event: CaseEvent, running: Sequence[_Clock]) -> None:
         """Ends the clocks whose expiry this event is."""
-        forcing = [clock for clock in running if self.forces(clock) == event.event]
+        forcing = [clock for clock in running if self.forces(clock) == event.event and not clock.immediate]
         if not forcing:
             return
         passed = [clock for clock in forcing if event.at >= clock.due(self.calendar).at]
         named = [clock for clock in forcing if clock.policy.id == event.facts.get("policy")]
-        if event.event in self.expiries and not (passed or named):
+        if event.event in self.policies.expiries and not (passed or named):
             # The expiry was sent by the calendar of its day. A notice that moves the end now does not undo it.
             named = [min(forcing, key=lambda clock: clock.due(self.calendar).at)]
         for clock in forcing:
@@ -227,17 +260,15 @@ class _Reader:
         begun_anew = policy.restarts and event.event in policy.starts
         left = event.to_state not in policy.states and event.to_state not in policy.through
         if stopped or begun_anew or left:
-            clock.end(event.at, self.calendar, met=stopped or begun_anew or event.event not in self.expiries)
+            clock.end(event.at, self.calendar, met=stopped or begun_anew or event.event not in self.policies.expiries)
 
     def _start(self, event: CaseEvent) -> None:
-        day = shanghai_day(event.at)
         runs = {(clock.policy.id, clock.key) for clock in self.running()}
-        started: list[Policy] = []
-        for policy_id in sorted(self.by_event[event.event] | self.by_entry[event.to_state]):
-            group = self.versions[policy_id]
-            policy = next((row for row in reversed(group) if row.valid_from <= day), group[0])
-            if self._starts(policy, event) and policy.applies_to(self.facts):
-                started.append(policy)
+        started = [
+            policy
+            for policy in self.policies.started_by(event)
+            if self._starts(policy, event) and policy.applies_to(self.facts)
+        ]
         # The handling limit comes first, because others that start with it must lie within it.
         for policy in sorted(started, key=lambda row: not row.main):
             for key in _co_orgs(event) if policy.per_co_handler else ("",):
@@ -258,9 +289,13 @@ class _Reader:
         if policy.total_cap:
             amount = max(0, min(amount, policy.total_cap - self.suspended_days))
         counted = max((self.latest[name] for name in policy.counted_from if name in self.latest), default=event.at)
-        return _Clock(policy, key, counted, amount, unit, self.main() if policy.within_main else None)
+        begun = self.seen.total()
+        return _Clock(policy, key, counted, amount, unit, begun, self.ruling() if policy.within_main else ())
 
-    def deadline(self, clock: _Clock) -> Deadline:
+    def deadlines(self) -> list[Deadline]:
+        return [self._deadline(clock) for clock in self.clocks]
+
+    def _deadline(self, clock: _Clock) -> Deadline:
         paused = clock.pause_from is not None
         if paused:
             ends = [
@@ -299,7 +334,22 @@ def deadlines(events: Iterable[CaseEvent], versions: Iterable[Policy], calendar:
     reader = _Reader(versions, calendar)
     for event in events:
         reader.read(event)
-    return [reader.deadline(clock) for clock in reader.clocks]
+    return reader.deadlines()
+
+
+def deadlines_around(
+    log: Sequence[CaseEvent], event: CaseEvent, versions: Iterable[Policy], calendar: WorkCalendar
+) -> tuple[list[Deadline], list[Deadline]]:
+    """The deadlines before and after one more event, as `deadlines` gives them; the log is read once."""
+    reader = _Reader(versions, calendar)
+    for earlier in log:
+        reader.read(earlier)
+    before = reader.deadlines()
+    if reader.suspended_from is not None:
+        # The end of a paused clock is asked for by letting it run on, which can not be taken back.
+        return before, deadlines([*log, event], reader.policies, calendar)
+    reader.read(event)
+    return before, reader.deadlines()
 
 
 def next_forced(cases_deadlines: Iterable[Deadline]) -> Deadline | None:
@@ -318,6 +368,8 @@ def remind_at(deadline: Deadline, calendar: WorkCalendar) -> datetime | None:
     """From which instant on the approaching limit is announced (aware UTC); None when it never is."""
     reminders = deadline.policy.reminders
     moments: list[datetime] = []
+    if deadline.immediate:
+        return None
     if reminders.fraction:
         moments.append(deadline.due_at - (deadline.due_at - deadline.started_at) * reminders.fraction)
     if reminders.workdays and deadline.due_day:
@@ -337,6 +389,8 @@ def ladder(deadline: Deadline, now: datetime, calendar: WorkCalendar) -> Colour 
     return reminders.before if announced is not None and now >= announced else None
 
 
+# Each clock is asked for its end several times while one log is read.
+@lru_cache(maxsize=1024)
 def _count(at: datetime, amount: int, unit: Unit, extended: int, paused: int, calendar: WorkCalendar) -> Due:
     if unit == "H":
         return calendar.add_hours(at, amount)

@@ -121,6 +121,7 @@ class PetitionChart(HouseChart):
         s.handling,
         cond=[
             *_HANDLER,
+            ask.limit_can_be_extended,
             ask.no_request_waits,
             ask.extension_requests_left,
             ask.extension_fits,
@@ -392,6 +393,7 @@ class PetitionChart(HouseChart):
 TABLE = PetitionChart.table = StepTable.of(PetitionChart)
 
 # What forces the next step: state → (time limit, event that the system sends when it passes; None = reminder or card).
+# Beside PT-05 the Zhejiang preset has PT-12, shorter and with the same effect.
 TIMED: Mapping[PetitionState, tuple[tuple[str, PetitionEvent | None], ...]] = {
     PetitionState.FILED: (("PT-00", PetitionEvent.AUTO_REGISTER),),
     PetitionState.REGISTERED: (("PT-16", None), ("PT-01", PetitionEvent.EXPIRE)),

@@ -77,6 +77,7 @@ REFUSALS: dict[str, Label] = {
     "co-limit": Label("协办单位已满或已在其中", "no room for this co-handler, or it is one already"),
     "extension-limit": Label("延期申请次数已满", "extensions were asked too often"),
     "extension-too-long": Label("延期总天数超过上限", "the extensions together pass the longest allowed"),
+    "extension-not-provided": Label("重办期限不得延长", "the time for handling a case again cannot be extended"),
     "suspension-limit": Label("挂账次数已满", "the case was parked too often"),
     "suspension-too-long": Label("每次挂账不超过30日", "one parking lasts at most 30 days"),
     "reply-return-limit": Label("答复退回次数已满", "the reply was sent back too often"),
@@ -351,9 +352,16 @@ def extension_waits(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
     return p.extension_requested_by is not None
 
 
+@guard("extension-not-provided")
+def limit_can_be_extended(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
+    """Art 34 extends the first handling; a body that handles the case again has PT-21, which nothing lengthens."""
+    return p.round == 1
+
+
 @guard("extension-too-long")
 def extension_fits(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
-    return bool(p.extension_days + (facts.get("days") or 0) <= (facts.get("extension_cap") or EXTENSION_CAP_DAYS))
+    """While no number of days has been sent, whether a single one is left."""
+    return bool(p.extension_days + (facts.get("days") or 1) <= (facts.get("extension_cap") or EXTENSION_CAP_DAYS))
 
 
 @guard("nothing-requested", counter="parked")

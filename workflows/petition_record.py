@@ -188,6 +188,24 @@ EVENT_LABELS: dict[PetitionEvent, Label] = {
 RESTS = frozenset({PetitionState.RATED, PetitionState.CLOSED, PetitionState.EXPLAINED})
 
 
+# Here the body in charge has to act, and no longer (or not yet) the one that handles or handled the case.
+IN_CHARGE = frozenset(
+    {
+        PetitionState.FILED,
+        PetitionState.REGISTERED,
+        PetitionState.ACCEPTED,
+        PetitionState.RETURN_REQUESTED,
+        PetitionState.MERGED,
+        PetitionState.DISSATISFIED,
+        PetitionState.ESCALATED,
+        PetitionState.EXTERNAL,
+        PetitionState.REVIEWING,
+        PetitionState.REVIEWED,
+        PetitionState.RECHECKING,
+    }
+)
+
+
 class PetitionRecord(Protocol):
     """What the chart reads and changes of a petition. Ids may be any equal-comparable value, in practice UUID."""
 

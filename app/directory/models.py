@@ -3,13 +3,11 @@
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import Boolean, CheckConstraint, Date, DateTime, ForeignKey, Index, Integer, Text
+from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKey, Index, Integer, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.columns import CODE, INSTANT
 from app.extensions import db
-
-# Codes compare bytewise, so that a scope is an index range whatever the locale of the database.
-CODE = Text(collation="C")
 
 
 class Division(db.Model):
@@ -72,7 +70,11 @@ class Kinship(db.Model):
 
 class StaffAccount(db.Model):
     __tablename__ = "staff_accounts"
-    __table_args__ = (Index("ix_staff_accounts_name", "name"),)
+    __table_args__ = (
+        Index("ix_staff_accounts_name", "name"),
+        # A secret in clear has no colon: nothing that forgets to seal it can store one.
+        CheckConstraint("totp_secret LIKE '%:%'", name="totp_sealed"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     username: Mapped[str] = mapped_column(Text, unique=True)
@@ -81,10 +83,10 @@ class StaffAccount(db.Model):
     email: Mapped[str | None] = mapped_column(Text)
     password_hash: Mapped[str] = mapped_column(Text)
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=True)
-    totp_secret: Mapped[str | None] = mapped_column(Text)
-    totp_confirmed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    password_set_at: Mapped[datetime | None] = mapped_column(INSTANT)  # None: as imported
+    totp_secret: Mapped[str | None] = mapped_column(Text)  # sealed for this account (app.signin.sealed)
+    totp_confirmed_at: Mapped[datetime | None] = mapped_column(INSTANT)
     totp_last_step: Mapped[int | None] = mapped_column(Integer)  # a code is good once
-    totp_reset_asked_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))
     left_on: Mapped[date | None] = mapped_column(Date)
 
 

@@ -1,11 +1,10 @@
 """Places, bodies, persons and staff: what the other features look up. Changes of staff are in app.directory.staff."""
 
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, tuple_
 
 from app import clock
 from app.directory.bodies import DISCIPLINE_KINDS, INTAKE_KINDS, KIND_LABELS, OrgKind
@@ -224,20 +223,43 @@ def kin_of(person_ids: Iterable[UUID]) -> dict[UUID, str]:
     return found
 
 
-def valid_on(model: type[Post] | type[Kinship] | type[Appointment], day: date) -> ColumnElement[bool]:
-    """The condition that a row with validity dates holds on `day`; both ends belong to it."""
+def valid_on(model: type[Post] | type[Kinship] | type[Appointment], day: Any) -> ColumnElement[bool]:
+    """The condition that a row with validity dates holds on `day`, a date or a parameter; both ends belong to it."""
     return and_(model.valid_from <= day, or_(model.valid_to.is_(None), model.valid_to >= day))
 
 
 # Staff
 
 
-def serving(org_id: Any) -> Select[tuple[UUID]]:
-    """The query of the accounts that serve at a body today; `org_id` is an id or the column of an enclosing query."""
+def staff_serving_at(org_ids: Collection[UUID]) -> dict[UUID, list[Row[Any]]]:
+    """Body → the accounts (id, email) that serve there today, with one query."""
+    if not org_ids:
+        return {}
+    today = clock.today()
+    found = db.session.execute(
+        select(Appointment.org_id, StaffAccount.id, StaffAccount.email)
+        .join(StaffAccount, StaffAccount.id == Appointment.account_id)
+        .where(
+            Appointment.org_id.in_(org_ids),
+            valid_on(Appointment, today),
+            or_(StaffAccount.left_on.is_(None), StaffAccount.left_on > today),
+        )
+        .distinct()
+    )
+    staff: dict[UUID, list[Row[Any]]] = {}
+    for row in found:
+        staff.setdefault(row.org_id, []).append(row)
+    return staff
+def serving(org_id: Any, day: Any) -> Select[tuple[UUID]]:
+    """The query of the accounts that serve at a body on a day. Both may be parameters, or columns of an enclosing query."""
     return (
         select(StaffAccount.id)
         .join(Appointment, Appointment.account_id == StaffAccount.id)
-        .where(Appointment.org_id == org_id, StaffAccount.left_on.is_(None), valid_on(Appointment, clock.today()))
+        .where(
+            Appointment.org_id == org_id,
+            valid_on(Appointment, day),
+            or_(StaffAccount.left_on.is_(None), StaffAccount.left_on > day),
+        )
     )
 
 

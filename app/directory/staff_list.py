@@ -8,7 +8,6 @@ administrator, is kept and reported: hand over first. New accounts get a one-tim
 import csv
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ from app.directory.models import Appointment, Division, Organisation, StaffAccou
 from app.directory.service import valid_on
 from app.directory.staff import add_staff, administrators, appoint, end_appointment
 from app.petitions.handing_over import count_cases_of
-from app.signin.service import hash_password
+from app.signin.service import hash_password, one_time_password
 from workflows.actor import Role
 
 COLUMNS = ("username", "name", "role", "org_name", "division_code", "head", "email")
@@ -130,7 +129,7 @@ def import_staff(session: Session, rows: list[StaffRow], rejected: list[tuple[in
             continue
         account = session.scalar(select(StaffAccount).where(StaffAccount.username == row.username))
         if account is None:
-            password = secrets.token_urlsafe(12)
+            password = one_time_password()
             account = add_staff(
                 session,
                 username=row.username,

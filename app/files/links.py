@@ -18,6 +18,7 @@ from app.extensions import db
 from app.files import service
 from app.files.models import Attachment
 from app.files.storage import Missing
+from app.privacy import reads
 from app.recusal.service import is_excluded
 
 LINK_LIFETIME = timedelta(minutes=5)
@@ -38,12 +39,13 @@ class Download:
 
 def link(attachment_id: UUID, who: Identity) -> dict[str, Any]:
     """A link {url, expires_at} to a released file that the reader of this transaction sees; it opens for five minutes,
-    without a sign-in. Raises Unknown, and Conflict `file-not-released`."""
+    without a sign-in. A link for staff goes on record as a read. Raises Unknown, and Conflict `file-not-released`."""
     row = db.session.get(Attachment, attachment_id)
     if row is None:
         raise Unknown
     if row.status != "released":
         raise Conflict("file-not-released", reason=row.status)
+    reads.record(row.petition_id, "file", who, details={"attachment_id": row.id})
     expires_at = (clock.now() + LINK_LIFETIME).replace(microsecond=0)
     staff = who.actor if who.actor.kind == "staff" else None
     reader = [staff.person_id.hex, staff.org_id.hex] if staff and staff.person_id and staff.org_id else []

@@ -3,12 +3,11 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.columns import INSTANT
 from app.extensions import db
-
-INSTANT = DateTime(timezone=True)
 
 
 class Attachment(db.Model):

@@ -5,7 +5,7 @@ import binascii
 import errno
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, BinaryIO
@@ -252,6 +252,12 @@ def list_for(petition_id: UUID) -> list[dict[str, Any]]:
     return [_view(row) for row in rows]
 
 
+def destroy(ids: Iterable[UUID]) -> None:
+    """Delete the content of these files from the storage, for good. The rows are the caller's. May be repeated."""
+    for file_id in ids:
+        storage().forget(file_id)
+
+
 def scan_quarantined(limit: int = 20, *, stopping: Callable[[], bool] = _never) -> FilesReport:
     """Have up to `limit` quarantined files scanned, oldest first; `done` have left the quarantine. For the worker: opens
     one transaction for each file, safe to run twice at once.
@@ -291,6 +297,16 @@ def scan_quarantined(limit: int = 20, *, stopping: Callable[[], bool] = _never) 
                 report.done += 1
             db.session.flush()
     return report
+
+
+def warn_without_scanner() -> None:
+    """Say in the log of a starting process of production that nobody will be able to open most kinds of files."""
+    settings = current_app.config["SETTINGS"]
+    if settings.mode == "production" and settings.clamd_address is None:
+        log.warning(
+            "CLAMD_ADDRESS is not set: audio, video and PDF stay in quarantine, where nobody can open them. Set it to the "
+            "address of clamd, as in CLAMD_ADDRESS=127.0.0.1:3310"
+        )
 
 
 def tidy_uploads(limit: int = 1000, *, stopping: Callable[[], bool] = _never) -> FilesReport:

@@ -4,13 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, DateTime, Index, Integer, Text, text
+from sqlalchemy import CheckConstraint, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.columns import INSTANT
 from app.extensions import db
-
-INSTANT = DateTime(timezone=True)
 
 
 class OutboxMessage(db.Model):
@@ -21,14 +20,15 @@ class OutboxMessage(db.Model):
         CheckConstraint("status IN ('pending', 'sent', 'dead')", name="status"),
         Index("ix_outbox_pending", "next_attempt_at", postgresql_where=text("status = 'pending'")),
         Index("ix_outbox_dead", "created_at", postgresql_where=text("status = 'dead'")),
+        Index("ix_outbox_sent", "sent_at", postgresql_where=text("status = 'sent'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     created_at: Mapped[datetime] = mapped_column(INSTANT)
-    audience: Mapped[str] = mapped_column(Text)  # petitioner, owner_org, main_org, co_orgs, phone
+    audience: Mapped[str] = mapped_column(Text)  # petitioner, owner_org, main_org, co_orgs, phone, mailbox
     template: Mapped[str] = mapped_column(Text)
     petition_id: Mapped[UUID | None]
-    address: Mapped[str | None] = mapped_column(Text)  # a phone, for one-time codes only
+    address: Mapped[str | None] = mapped_column(Text)  # a phone or mailbox, for one-time codes and passwords only
     params: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     status: Mapped[str] = mapped_column(Text, default="pending")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
@@ -46,6 +46,8 @@ class InboxMessage(db.Model):
         Index("ix_inbox_villager", "villager_id", text("at DESC")),
         Index("ix_inbox_petition", "petition_id", text("at DESC")),
         Index("ix_inbox_once", "outbox_id", "account_id", unique=True),
+        Index("ix_inbox_read", "read_at", postgresql_where=text("read_at IS NOT NULL")),
+        Index("ix_inbox_unread", "at", postgresql_where=text("read_at IS NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)

@@ -6,27 +6,27 @@ half-way the rows come back by themselves.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
 from flask import current_app
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import load_only
 
 from app import clock
 from app.config import Settings
 from app.database import SYSTEM, transaction
-from app.directory.models import Appointment, StaffAccount
+from app.directory.service import staff_serving_at
 from app.errors import Conflict, Unknown
 from app.extensions import db
 from app.messages.models import InboxMessage, OutboxMessage
-from app.petitions.models import Petition
+from app.petitions.parties import parties_of
 from app.web import cursor_of, read_cursor
-from notifications.catalogue import CATALOGUE, SECRET_TEMPLATES, SUBJECT, UNKNOWN, Words, notice_for
+from notifications.catalogue import ACCOUNT_SUBJECT, CATALOGUE, SECRET_TEMPLATES, SUBJECT, UNKNOWN, Words, notice_for
 from notifications.channels.console import ConsoleChannel
 from notifications.channels.smtp import SmtpChannel
 from notifications.message import Channel, GiveUp, Message, Retry, Undelivered
@@ -40,7 +40,8 @@ FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=1)
 # Longer than a page can take to be sent: one time-out of the mail server, after which the rest of the page is put off.
 LEASE = timedelta(minutes=5)
-SECRET_LIFE = timedelta(minutes=5)  # as long as a code is good
+# As long as the secret in it is good: afterwards a message would only tell people to try what does not work.
+SECRET_LIVES = {"one_time_code": timedelta(minutes=5), "one_time_password": timedelta(days=3)}
 
 
 @dataclass(slots=True)
@@ -131,8 +132,8 @@ def _claim(size: int, channels: Channels) -> _Page:
         .values(attempts=OutboxMessage.attempts + 1, next_attempt_at=now + LEASE)
         .execution_options(synchronize_session=False)
     )
-    cases = _cases_of(rows)
-    staff = _staff_of({org for row in rows for org in _orgs(row.audience, cases.get(row.petition_id))})
+    cases = parties_of(row.petition_id for row in rows)
+    staff = staff_serving_at({org for row in rows for org in _orgs(row.audience, cases.get(row.petition_id))})
     inbox: list[dict[str, Any]] = []
     for row in rows:
         try:
@@ -146,44 +147,12 @@ def _claim(size: int, channels: Channels) -> _Page:
     return page
 
 
-def _cases_of(rows: Iterable[OutboxMessage]) -> dict[UUID | None, Any]:
-    ids = {row.petition_id for row in rows if row.petition_id is not None}
-    columns = (
-        Petition.id, Petition.villager_id, Petition.owner_org_id, Petition.main_org_id, Petition.co_org_ids,
-        Petition.excluded_org_ids, Petition.excluded_account_ids,
-    )  # fmt: skip
-    found = db.session.execute(select(*columns).where(Petition.id.in_(ids))) if ids else ()
-    return {case.id: case for case in found}
-
-
 def _orgs(audience: str, case: Any) -> list[UUID]:
     if case is None:
         return []
     listed = {"owner_org": [case.owner_org_id], "main_org": [case.main_org_id], "co_orgs": case.co_org_ids}
     # Whoever must withdraw hears of nothing, also of what was written before they had to.
     return [org for org in listed.get(audience, ()) if org is not None and org not in case.excluded_org_ids]
-
-
-def _staff_of(orgs: set[UUID]) -> dict[UUID, list[Any]]:
-    """Accounts that serve at each of these bodies today, with the mail address of each."""
-    if not orgs:
-        return {}
-    today = clock.today()
-    found = db.session.execute(
-        select(Appointment.org_id, StaffAccount.id, StaffAccount.email)
-        .join(StaffAccount, StaffAccount.id == Appointment.account_id)
-        .where(
-            Appointment.org_id.in_(orgs),
-            Appointment.valid_from <= today,
-            or_(Appointment.valid_to.is_(None), Appointment.valid_to >= today),
-            or_(StaffAccount.left_on.is_(None), StaffAccount.left_on > today),
-        )
-        .distinct()
-    )
-    staff: dict[UUID, list[Any]] = {}
-    for row in found:
-        staff.setdefault(row.org_id, []).append(row)
-    return staff
 
 
 def _address(
@@ -198,15 +167,16 @@ def _address(
     """Decide for one row who gets it and by which way."""
     if notice_for(row.template, row.audience) is None:
         page.failed[row.id] = GiveUp("no-such-text")
-    elif row.audience == "phone":
+    elif row.audience in ("phone", "mailbox"):
+        channel = channels.phone if row.audience == "phone" else channels.mail
         if not row.address:
             page.failed[row.id] = GiveUp("no-address")
-        elif row.template in SECRET_TEMPLATES and row.created_at + SECRET_LIFE < now:
+        elif row.template in SECRET_TEMPLATES and row.created_at + SECRET_LIVES[row.template] < now:
             page.failed[row.id] = GiveUp("out-of-date")
-        elif channels.phone is None:
+        elif channel is None:
             page.failed[row.id] = GiveUp("no-channel")
         else:
-            page.to_send.append((row.id, channels.phone, _message(row, (row.address,))))
+            page.to_send.append((row.id, channel, _message(row, (row.address,))))
     elif case is None:
         page.failed[row.id] = GiveUp("no-such-case")
     elif row.audience == "petitioner":
@@ -266,7 +236,8 @@ def _last_day(due: Any) -> str | None:
 
 def _message(row: OutboxMessage, to: tuple[str, ...]) -> Message:
     words = words_of(row.template, row.audience, row.params)
-    return Message(id=row.id, to=to, subject=f"{SUBJECT.zh} {SUBJECT.en}", body=f"{words.zh}\n{words.en}")
+    subject = ACCOUNT_SUBJECT if row.audience == "mailbox" else SUBJECT
+    return Message(id=row.id, to=to, subject=f"{subject.zh} {subject.en}", body=f"{words.zh}\n{words.en}")
 
 
 def _send(page: _Page) -> None:
@@ -318,7 +289,7 @@ def _set(ids: Sequence[UUID], **values: Any) -> None:
 
 
 def _wipe(ids: Sequence[UUID]) -> None:
-    """Forget codes and phone numbers that have done their service."""
+    """Forget codes, passwords and addresses that have done their service."""
     db.session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.id.in_(ids), OutboxMessage.template.in_(SECRET_TEMPLATES))

@@ -1,1 +1,1 @@
-"""Server-rendered plain pages for the petitioner: no script, usable on an old phone."""
+"""Server-rendered pages without script: the petitioner's, usable on an old phone, and the printed dossier."""

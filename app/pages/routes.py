@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -15,15 +15,18 @@ from werkzeug.datastructures import FileStorage
 from app.auth import PAGE_COOKIE, VISITOR, Identity, signed_in, visitor
 from app.database import transaction
 from app.directory import service as directory
-from app.errors import Forbidden, Invalid, Problem, Unauthorised, Unknown
+from app.errors import Conflict, Forbidden, Invalid, Problem, Unauthorised, Unknown
 from app.files import service as files
 from app.pages.story import promises, readable
-from app.pages.text import dress, page, t
+from app.pages.text import dress, page, pick, t
 from app.petitions import service as petitions
 from app.petitions.limits import allow_filing
-from app.petitions.schemas import ACTIONS, CATEGORIES, MessageDraft, PetitionDraft
+from app.petitions.schemas import ACTIONS, CATEGORIES, WAYS, DisputeDraft, MessageDraft, PetitionDraft
+from app.privacy import own_data
+from app.privacy.schemas import DataRequestDraft, OwnData
 from app.signin import service as signin
 from app.signin.limits import one_try
+from app.text import problem_text
 
 pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/p/static")
 
@@ -33,6 +36,7 @@ RECEIPT_SECONDS = 3600
 PETITIONER_ACTIONS = ("rate", "change_rating", "ask_review", "ask_recheck", "withdraw")
 _STEPS = {2: "city", 3: "county", 4: "township", 5: "village"}
 _DANGER = ("no", "called")
+PRIVACY_PARTS = ("who", "what", "why", "seen", "ways", "read", "kept", "rights", "complain")
 _MONEY = re.compile(r"(\d{1,11})(?:\.(\d{1,2}))?")
 
 
@@ -55,6 +59,12 @@ def home() -> Response:
 # --- filing ----------------------------------------------------------------------------------------------------------
 
 
+@pages.get("/p/privacy")
+def privacy() -> Response:
+    """What is kept about a petitioner, what for, how long, and the petitioner's rights (个人信息保护法 Arts 17, 35)."""
+    return page("privacy.html", parts=PRIVACY_PARTS)
+
+
 @pages.get("/p/file")
 def file() -> Response:
     """One question a page: danger, place step by step, then the form."""
@@ -75,7 +85,7 @@ def file() -> Response:
 @pages.post("/p/file")
 def send_file() -> Response:
     """File what the form says; with mistakes the form comes back with everything that was written (but no file)."""
-    written = {name: value.replace("\r\n", "\n").strip() for name, value in request.form.items()}
+    written = _written()
     key = written.get("key", "")
     if not re.fullmatch(r"[A-Za-z0-9_-]{22,64}", key):
         raise Invalid({"key": ["made by the form"]})
@@ -90,8 +100,9 @@ def send_file() -> Response:
     if errors:
         with visitor():
             place = directory.open_division(written.get("division_code", ""))
-        return _form(place, "no", key, written, errors)
+        return _form(place, "called" if written.get("danger") == "called" else "no", key, written, errors)
     shown = {name: receipt[name] for name in ("id", "serial", "pin", "filed_at", "promises")}
+    shown["in_danger"] = draft["in_danger"]
     shown["photo"] = _attach_to_new_case(UUID(str(receipt["id"])), request.files.get("photo"))
     answer = _see("receipt")
     answer.set_cookie(RECEIPT_COOKIE, _sealer().dumps(_as_text(shown)), **_private("/p/receipt"))
@@ -104,7 +115,8 @@ def _form(
     names = {
         "title": t("file.subject"), "body": t("file.body"), "category": t("file.category"), "name": t("file.name"),
         "phone": t("file.phone"), "address": t("file.address"), "accused": t("file.accused"), "claimed": t("file.claimed"),
-        "division_code": t("place.title"), "item_type": t("file.kind"),
+        "division_code": t("place.title"), "item_type": t("file.kind"), "guardian": t("file.guardian"),
+        "guardian_phone": t("file.guardian_phone"),
     }  # fmt: skip
     return page(
         "file.html", 422 if errors else 200, place=place.code, path=place.path, danger=danger, key=key, names=names,
@@ -115,17 +127,19 @@ def _form(
 def _draft(written: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     """The petition as the service takes it, and what is wrong with it: field of the form → message."""
     errors: dict[str, str] = {}
-    anonymous = written.get("who") == "anonymous"
+    way = written.get("who") if written.get("who") in WAYS else "named"
+    anonymous = way == "anonymous"
     for name in ("title", "body", "category") if anonymous else ("title", "body", "category", "name"):
         if not written.get(name):
             errors[name] = t("error.missing")
-    if not anonymous and not (written.get("phone") or written.get("address")):
+    if not anonymous and not any(written.get(name) for name in ("phone", "address", "guardian_phone")):
         # Without either nobody could be told in writing (信访工作条例 Art 23), and the petition would be anonymous in fact.
         errors["phone"] = t("error.reach")
     raw: dict[str, Any] = {
         name: written[name] for name in ("division_code", "title", "body", "category", "item_type") if written.get(name)
     }
-    raw["anonymous"] = anonymous
+    raw["way"] = way
+    raw["in_danger"] = written.get("danger") == "called"
     raw["accused"] = [
         {"name": written[f"accused_name_{n}"], "post": written.get(f"accused_post_{n}", "")}
         for n in (1, 2, 3)
@@ -135,8 +149,11 @@ def _draft(written: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
         errors["accused"] = t("error.missing")
     if not anonymous:
         # An anonymous petition carries no identity, even when the fields were filled in before the choice.
-        raw |= {name: written[name] for name in ("name", "address") if written.get(name)}
-        raw["phone"] = re.sub(r"[\s-]|^\+?86(?=1)", "", written.get("phone", "")) or None
+        raw |= {name: written[name] for name in ("name", "address", "guardian") if written.get(name)}
+        raw |= {name: _digits(written.get(name, "")) for name in ("phone", "guardian_phone")}
+        raw["under_14"] = written.get("under_14") == "yes"
+        if raw["under_14"] and "guardian" not in raw:
+            errors["guardian"] = t("error.guardian")
     if claimed := written.get("claimed", "").replace(",", "").replace("，", ""):
         amount = _MONEY.fullmatch(claimed)
         if amount is None or not (fen := int(amount[1]) * 100 + int((amount[2] or "0").ljust(2, "0"))):
@@ -147,8 +164,12 @@ def _draft(written: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
         return PetitionDraft().load(raw), errors
     except ValidationError as wrong:
         for name in wrong.normalized_messages():
-            errors.setdefault(name, t("error.phone" if name == "phone" else "error.check"))
+            errors.setdefault(name, t("error.phone" if name in ("phone", "guardian_phone") else "error.check"))
         return {}, errors
+
+
+def _digits(phone: str) -> str | None:
+    return re.sub(r"[\s-]|^\+?86(?=1)", "", phone) or None
 
 
 def _attach_to_new_case(petition_id: UUID, photo: FileStorage | None) -> str:
@@ -223,7 +244,7 @@ def case() -> Response:
     if PAGE_COOKIE not in request.cookies:
         return page("look_up.html", told="out" if "out" in request.args else None)
     try:
-        return _case_page({}, None)
+        return _case_page({}, {})
     except Unauthorised:
         answer = page("look_up.html", told="over")
         answer.delete_cookie(PAGE_COOKIE, path="/p")
@@ -263,9 +284,28 @@ def sign_out() -> Response:
 @pages.post("/p/case/messages")
 def send_message() -> Response:
     """A message from the petitioner to the staff."""
-    told = _load(MessageDraft(), {"body": request.form.get("body", "").replace("\r\n", "\n")})
+    written = _written()
+    told, errors = _load(MessageDraft(), {"body": written.get("body", "")}, {"body": "message"})
+    if errors:
+        return _case_page(written, errors)
     with signed_in("receipt") as who:
         petitions.add_message(_own(who), who, told["body"])
+    return _see("case", done=1)
+
+
+@pages.post("/p/case/record")
+def answer_record() -> Response:
+    """What somebody else wrote down: confirm it, or say what is wrong with it."""
+    written = _written()
+    if written.get("answer") == "confirm":
+        with signed_in("receipt") as who:
+            petitions.confirm(_own(who), who)
+        return _see("case", done=1)
+    told, errors = _load(DisputeDraft(), {"body": written.get("said", "")}, {"body": "said"})
+    if errors:
+        return _case_page(written, errors)
+    with signed_in("receipt") as who:
+        petitions.dispute_record(_own(who), who, told["body"])
     return _see("case", done=1)
 
 
@@ -274,10 +314,52 @@ def send_photo() -> Response:
     """Later evidence."""
     photo = request.files.get("photo")
     if photo is None or not photo.filename:
-        raise Invalid({"photo": ["missing"]})
+        return _case_page({}, {"photo": t("error.photo")})
     with signed_in("receipt") as who:
         files.attach_whole(_own(who), who, photo.filename, photo.stream)
     return _see("case", done=1)
+
+
+@pages.get("/p/my-data")
+def my_data() -> Response:
+    """What is kept about the holder of this receipt, what they asked for and what came of it."""
+    if PAGE_COOKIE not in request.cookies:
+        return _see("case")
+    return _my_data_page(None)
+
+
+@pages.get("/p/my-data/copy")
+def copy_my_data() -> Response:
+    """The same as a file to keep."""
+    with signed_in("receipt") as who:
+        copied = OwnData().dump(own_data.own_data(who))
+    answer = dress(current_app.response_class(current_app.json.dumps(copied), mimetype="application/json"))
+    answer.headers["Content-Disposition"] = 'attachment; filename="my-data.json"'
+    return answer
+
+
+@pages.post("/p/my-data")
+def ask_about_my_data() -> Response:
+    """Ask for correction or deletion."""
+    written = {name: value.replace("\r\n", "\n").strip() for name, value in request.form.items()}
+    with signed_in("receipt") as who:
+        corrected = {name: written[name] for name in ("name", "phone", "address") if written.get(name)}
+        draft = {"petition_id": str(_own(who)), "kind": written.get("kind", ""), "wish": written.get("wish", "")}
+        try:
+            own_data.request_change(DataRequestDraft().load({**draft, "corrected": corrected or None}), who)
+        except ValidationError as wrong:
+            raise Invalid(wrong.normalized_messages()) from wrong
+        except Conflict as refused:
+            zh_en = problem_text(refused.slug)
+        else:
+            zh_en = None
+    return _see("my_data", done=1) if zh_en is None else _my_data_page(pick(zh_en))
+
+
+def _my_data_page(error: str | None) -> Response:
+    with signed_in("receipt") as who:
+        cases = own_data.own_data(who)["cases"]
+    return page("my_data.html", 409 if error else 200, cases=cases, error=error, done="done" in request.args)
 
 
 @pages.post("/p/case/<event>")
@@ -285,26 +367,35 @@ def act_on_case(event: str) -> Response:
     """Rate, change the rating, ask for review or re-review, withdraw."""
     if event not in PETITIONER_ACTIONS:
         raise Unknown()
-    written = {name: value.replace("\r\n", "\n").strip() for name, value in request.form.items()}
-    if event == "withdraw" and written.get("sure") != "yes":
-        return _case_page(written, t("withdraw.tick"))
+    written = _written()
     raw: dict[str, Any] = {"reason": written.get("reason") or None}
     if event in ("rate", "change_rating"):
-        raw |= {"grade": written.get("body_grade", ""), "office_grade": written.get("office_grade", "")}
-        if "dissatisfied" in raw.values() and not raw["reason"]:
-            return _case_page(written, t("error.reason"))
-    facts = _load(ACTIONS[event](), raw)
+        raw |= {"grade": written.get("body_grade") or None, "office_grade": written.get("office_grade") or None}
+    fields = {"reason": f"{event}-reason", "grade": "body-grade", "office_grade": "office-grade"}
+    facts, errors = _load(ACTIONS[event](), raw, fields)
+    if event == "withdraw" and written.get("sure") != "yes":
+        errors["sure"] = t("withdraw.tick")
+    if "dissatisfied" in raw.values() and not raw["reason"]:
+        errors[fields["reason"]] = t("error.reason")
+    if errors:
+        return _case_page(written, errors)
     with signed_in("receipt") as who:
         petitions.act(_own(who), event, who, facts, version=_version(written))
     return _see("case", done=1)
 
 
-def _case_page(written: dict[str, str], error: str | None) -> Response:
+def _written() -> dict[str, str]:
+    return {name: value.replace("\r\n", "\n").strip() for name, value in request.form.items()}
+
+
+def _case_page(written: dict[str, str], errors: dict[str, str]) -> Response:
+    """The case; with `errors` (id of the field → what is wrong) every form keeps what was written into it."""
     with signed_in("receipt") as who:
         view = petitions.case_view(_own(who), who)
     return page(
-        "case.html", 422 if error else 200, written=written, error=error, done="done" in request.args, **readable(view)
-    )
+        "case.html", 422 if errors else 200, written=written, errors=errors, done="done" in request.args,
+        **readable(view),
+    )  # fmt: skip
 
 
 def _own(who: Identity) -> UUID:
@@ -313,15 +404,18 @@ def _own(who: Identity) -> UUID:
     return who.petition_id
 
 
-def _load(schema: Any, raw: dict[str, Any]) -> dict[str, Any]:
+def _load(schema: Any, raw: dict[str, Any], ids: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the schema makes of the form, and what is wrong: id of the field on the page → message."""
     try:
-        return schema.load(raw)  # type: ignore[no-any-return]
+        return schema.load(raw), {}
     except ValidationError as wrong:
-        _refuse(wrong)
+        return {}, {ids[name]: t(_fault(name, raw[name])) for name in wrong.normalized_messages()}
 
 
-def _refuse(wrong: ValidationError) -> NoReturn:
-    raise Invalid(wrong.normalized_messages()) from wrong
+def _fault(name: str, given: str | None) -> str:
+    if name in ("grade", "office_grade"):
+        return "error.choose"
+    return "error.long" if given else "error.missing"
 
 
 def _version(written: dict[str, str]) -> int | None:

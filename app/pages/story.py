@@ -7,6 +7,7 @@ from flask import current_app
 
 from app.pages.text import days_until, known, last_day_of, pick
 from workflows.petition import TABLE, PetitionState
+from workflows.petition_record import IN_CHARGE
 
 # 信访事项网上办理工作规程: each opinion and notice with its date.
 _ANSWERS = (
@@ -14,22 +15,10 @@ _ANSWERS = (
     "record_external_end", "mediate",
 )  # fmt: skip
 _ANSWER_PARTS = ("findings", "legal_basis", "opinion", "agreement", "reason", "note")
+_SPANS = {
+    "approve_extension": "case.extended", "approve_suspension": "case.paused", "hold_hearing": "case.heard",
+}  # fmt: skip
 _PAUSES = ("approve_extension", "approve_suspension", "resume", "resume_expired", "hold_hearing")
-# Here the body in charge has the case, and no longer (or not yet) the one that handles or handled it.
-_IN_CHARGE = frozenset(
-    [
-        "filed",
-        "registered",
-        "accepted",
-        "return_requested",
-        "merged",
-        "dissatisfied",
-        "escalated",
-        "reviewing",
-        "reviewed",
-        "rechecking",
-    ]
-)
 # A right of the petitioner is shown with its last day only while it can be used.
 _USES = {"PT-07": {"ask_review"}, "PT-09": {"ask_recheck"}, "PT-13": {"rate", "change_rating"}}
 _RATINGS = ("rate", "change_rating")
@@ -44,8 +33,11 @@ def readable(view: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "case": view,
         "holder": _holder(view),
+        "record": known("record.how", view["channel"]) if view["confirmed_at"] is None else None,
+        "disputed": any(one["event"] == "dispute_record" for one in timeline),
         "takes_files": view["state"] not in TABLE.finals,
         "actions": actions,
+        "offers": actions - {"withdraw"},
         "running": promises(
             [one for one in view["promises"] if one["policy"] not in _USES or _USES[one["policy"]] & actions]
         ),
@@ -58,6 +50,8 @@ def readable(view: Mapping[str, Any]) -> dict[str, Any]:
                 "words": known("event", one["event"]) or pick((one["label"], one["label_en"])),
                 # Only the latest target is known by name where the case view gives none for the event itself.
                 "to": one.get("to_body") or (view["main_body"] if n == last_routing else None),
+                # Why the urgency was corrected; other reasons stand with the answer or the pause that they explain.
+                "reason": one["facts"].get("reason") if one["event"] == "register" else None,
             }
             for n, one in enumerate(timeline)
         ],
@@ -88,7 +82,7 @@ def _holder(view: Mapping[str, Any]) -> str | None:
         name: str = current_app.config["SETTINGS"].external_authority
         return name
     in_charge, handler = view["owner"], view["main_body"]
-    return in_charge if view["state"] in _IN_CHARGE else handler or in_charge
+    return in_charge if view["state"] in IN_CHARGE else handler or in_charge
 
 
 def _is_pause(one: Mapping[str, Any]) -> bool:
@@ -103,7 +97,7 @@ def _pause(one: Mapping[str, Any]) -> dict[str, Any]:
         "at": one["at"],
         "event": one["event"],
         "days": facts.get("days"),
-        "words": "case.extended" if one["event"] == "approve_extension" else "case.paused",
+        "words": _SPANS.get(one["event"]),
         "reason": "\n".join(reason for reason in reasons if reason),
     }
 

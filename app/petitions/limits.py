@@ -1,17 +1,16 @@
 """How many petitions one address may file. Kept per process and never beside the case."""
 
-import hashlib
-import hmac
 import threading
 import time
 
-from flask import current_app, request
+from flask import current_app
 
 from app.errors import TooMany
+from app.signin.limits import address_mac
 
 PER_HOUR = 600  # a whole village may share one address
 _lock = threading.Lock()
-_filed: dict[bytes, tuple[float, int]] = {}
+_filed: dict[tuple[int, str], int] = {}
 
 
 def allow_filing() -> None:
@@ -19,14 +18,11 @@ def allow_filing() -> None:
     if current_app.config["SETTINGS"].mode != "production":
         return
     hour = int(time.time() // 3600)
-    # The key changes each hour, so that the table could not be turned back into addresses later.
-    key = hmac.new(
-        f"{current_app.config['SECRET_KEY']}{hour}".encode(), (request.remote_addr or "").encode(), hashlib.sha256
-    ).digest()
+    key = (hour, address_mac("filing"))
     with _lock:
         if len(_filed) > 100_000:
             _filed.clear()
-        since, count = _filed.get(key, (time.time(), 0))
-        _filed[key] = (since, count + 1)
+        count = _filed.get(key, 0)
+        _filed[key] = count + 1
     if count >= PER_HOUR:
         raise TooMany(headers={"Retry-After": "3600"})

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Date,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
@@ -21,11 +20,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.directory.models import CODE
+from app.columns import CODE, INSTANT
 from app.extensions import db
 from workflows.petition import PetitionState
 
-INSTANT = DateTime(timezone=True)
 UUIDS = ARRAY(PgUUID(as_uuid=True))
 OPEN_STATES = tuple(
     s.value
@@ -40,6 +38,7 @@ class Petition(db.Model):
     __tablename__ = "petitions"
     __table_args__ = (
         CheckConstraint(f"state IN ({_STATES})", name="state"),
+        CheckConstraint("way IN ('named', 'confidential', 'anonymous')", name="way"),
         Index("ix_petitions_newest", text("filed_at DESC"), text("id DESC")),
         Index("ix_petitions_open", text("filed_at DESC"), text("id DESC"), postgresql_where=text(IS_OPEN)),
         Index("ix_petitions_state", "state", text("filed_at DESC"), text("id DESC")),
@@ -70,7 +69,7 @@ class Petition(db.Model):
     item_type: Mapped[str] = mapped_column(Text)
     priority: Mapped[str] = mapped_column(Text, default="P2")
     simple: Mapped[bool] = mapped_column(Boolean, default=False)
-    anonymous: Mapped[bool] = mapped_column(Boolean, default=False)
+    way: Mapped[str] = mapped_column(Text, default="named")  # named, confidential, anonymous; chosen once
     villager_id: Mapped[UUID | None] = mapped_column(ForeignKey("villagers.id"))
     accused: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)  # subjects named, as written
     accused_org_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)  # bodies named
@@ -81,6 +80,7 @@ class Petition(db.Model):
     excluded_account_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)
     people_count: Mapped[int] = mapped_column(Integer, default=1)
     filed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))  # who filed or wrote it down
+    erased_at: Mapped[datetime | None] = mapped_column(INSTANT)  # when key and content were destroyed
     confirmed_at: Mapped[datetime | None] = mapped_column(INSTANT)  # by the petitioner, where somebody else wrote
     claimed_fen: Mapped[int | None] = mapped_column(BigInteger)
 
@@ -128,19 +128,6 @@ class Petition(db.Model):
     last_visible_at: Mapped[datetime] = mapped_column(INSTANT)  # last event that the petitioner could see
 
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
-
-
-class Petitioner(db.Model):
-    """Who files: the person, up to five representatives of a collective, or a guardian. Identity, never in lists."""
-
-    __tablename__ = "petitioners"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id"), index=True)
-    part: Mapped[str] = mapped_column(Text)  # petitioner, representative, guardian
-    name: Mapped[str | None] = mapped_column(Text)
-    phone: Mapped[str | None] = mapped_column(Text)
-    address: Mapped[str | None] = mapped_column(Text)
 
 
 class PetitionEventRow(db.Model):
@@ -199,6 +186,9 @@ class Rating(db.Model):
     """One rating of one round: the petition office and the handling body apart."""
 
     __tablename__ = "ratings"
+    __table_args__ = (
+        Index("ix_ratings_office_dissatisfied", "at", postgresql_where=text("office_grade = 'dissatisfied'")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id"), index=True)

@@ -2,18 +2,11 @@
 
 import hashlib
 import hmac
-import secrets
 
 from flask import current_app
 
 # No 0/O, 1/I/L: a number is read over the telephone and copied from paper.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-
-
-def new_serial() -> str:
-    """A random receipt number, MJ-XXXX-XXXX-XXXX-XXXX: 79 bits, so that guessing one is hopeless."""
-    groups = ["".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4)]
-    return "MJ-" + "-".join(groups)
 
 
 def _mac(purpose: str, *parts: str) -> bytes:
@@ -27,7 +20,8 @@ def pin_for(key: str) -> str:
 
 
 def serial_for(key: str) -> str:
-    """The receipt number that belongs to an idempotency key."""
+    """The receipt number that belongs to an idempotency key: MJ-XXXX-XXXX-XXXX-XXXX, 79 bits, so that guessing one is
+    hopeless."""
     number = int.from_bytes(_mac("serial", key)[:16])
     letters = []
     for _ in range(16):

@@ -15,6 +15,7 @@ from app.petitions import export, service
 from app.petitions.limits import allow_filing
 from app.petitions.schemas import (
     ACTIONS,
+    DisputeDraft,
     IntakeDraft,
     MeetingDraft,
     MessageDraft,
@@ -28,17 +29,11 @@ from app.petitions.schemas import (
     Receipt,
     SearchQuery,
 )
+from app.privacy import reads
 from app.web import Blueprint, Schema
 from workflows.actor import Role
 
 petitions = Blueprint("petitions", __name__, url_prefix="/api/v1", description="信访事项 petitions")
-KEY_HEADER = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "required": True,
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{22,128}$"},
-    "description": "made at random by the client; the same key with the same body creates once",
-}
 MATCH_HEADER = {
     "in": "header",
     "name": "If-Match",
@@ -53,13 +48,16 @@ INTAKE_ROLES = frozenset(
         Role.UPPER_DISCIPLINE, Role.VILLAGE_SUPERVISOR, Role.GRID_WORKER, Role.WOMENS_FEDERATION,
     }
 )  # fmt: skip
-MONEY_ROLES = INTAKE_ROLES | {Role.DEPARTMENT_HANDLER, Role.DISPATCHED_GROUP}
+# Who may record money and meetings: whoever can handle a case, but nobody who only writes one down.
+RECORDING_ROLES = (INTAKE_ROLES - {Role.GRID_WORKER, Role.WOMENS_FEDERATION}) | {
+    Role.DEPARTMENT_HANDLER, Role.DISPATCHED_GROUP,
+}  # fmt: skip
 
 
 @petitions.post("/petitions")
 @petitions.arguments(PetitionDraft)
 @petitions.response(201, Receipt)
-@petitions.doc(security=[{}, {"bearer": []}], parameters=[KEY_HEADER])
+@petitions.doc(security=[{}, {"bearer": []}], parameters=[idempotency.KEY_HEADER])
 def file_petition(draft: dict[str, Any]) -> Any:
     """File a petition: signed in by phone, or without any account."""
     key = idempotency.key_of_request()
@@ -71,7 +69,7 @@ def file_petition(draft: dict[str, Any]) -> Any:
 @petitions.post("/intake/petitions")
 @petitions.arguments(IntakeDraft)
 @petitions.response(201, Receipt)
-@petitions.doc(parameters=[KEY_HEADER])
+@petitions.doc(parameters=[idempotency.KEY_HEADER])
 def register_intake(draft: dict[str, Any]) -> Any:
     """Write down a letter, call, fax or visit, or file for a person who can not (the person confirms)."""
     key = idempotency.key_of_request()
@@ -104,9 +102,10 @@ def search_petitions(query: dict[str, Any]) -> Any:
 @petitions.arguments(PetitionQuery, location="query")
 @petitions.doc(responses={"200": {"description": "CSV", "content": {"text/csv": {"schema": {"type": "string"}}}}})
 def export_petitions(query: dict[str, Any]) -> Response:
-    """The list as CSV, streamed; no text and no names."""
+    """The list as CSV, streamed; no text and no names. The export goes on record."""
     with signed_in("staff") as who:
         actor = who.actor
+        reads.record_export(who, query)
 
     def lines() -> Iterator[str]:
         buffer = io.StringIO()
@@ -133,11 +132,12 @@ def get_petition(petition_id: UUID) -> Any:
 @petitions.post("/petitions/<uuid:petition_id>/messages")
 @petitions.arguments(MessageDraft)
 @petitions.response(201, MessageView)
-@petitions.doc(parameters=[KEY_HEADER])
+@petitions.doc(parameters=[idempotency.KEY_HEADER])
 def send_message(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Write on the case; moves no deadline."""
     with signed_in() as who:
-        return idempotency.once(petition_id, draft, lambda: service.add_message(petition_id, who, **draft))
+        sent = idempotency.once(petition_id, draft, lambda: service.add_message(petition_id, who, **draft))
+        return {**sent, "body": draft["body"]}
 
 
 @petitions.post("/petitions/<uuid:petition_id>/confirmation")
@@ -148,25 +148,37 @@ def confirm_record(petition_id: UUID) -> Any:
         return service.confirm(petition_id, who)
 
 
+@petitions.post("/petitions/<uuid:petition_id>/disputes")
+@petitions.arguments(DisputeDraft)
+@petitions.response(201, Schema)
+@petitions.doc(parameters=[idempotency.KEY_HEADER])
+def dispute_record(draft: dict[str, Any], petition_id: UUID) -> Any:
+    """The petitioner says that the record is not what they said; it stays unconfirmed."""
+    with signed_in("petitioner") as who:
+        return idempotency.once(
+            draft, lambda: service.dispute_record(petition_id, who, draft["body"]) or {"done": True}
+        )
+
+
 @petitions.post("/petitions/<uuid:petition_id>/money")
 @petitions.arguments(MoneyDraft)
 @petitions.response(201, MoneyView)
-@petitions.doc(parameters=[KEY_HEADER])
+@petitions.doc(parameters=[idempotency.KEY_HEADER])
 def record_money(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Record money claimed, recovered or paid out; answers the totals in fen."""
     with signed_in("staff") as who:
-        _require(who.actor.role, MONEY_ROLES)
+        _require(who.actor.role, RECORDING_ROLES)
         return idempotency.once(petition_id, draft, lambda: service.record_money(petition_id, who, draft))
 
 
 @petitions.post("/petitions/<uuid:petition_id>/meetings")
 @petitions.arguments(MeetingDraft)
 @petitions.response(201, Schema)
-@petitions.doc(parameters=[KEY_HEADER])
+@petitions.doc(parameters=[idempotency.KEY_HEADER])
 def record_meeting(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Record a joint meeting with its minutes."""
     with signed_in("staff") as who:
-        _require(who.actor.role, MONEY_ROLES)
+        _require(who.actor.role, RECORDING_ROLES)
         return idempotency.once(petition_id, draft, lambda: service.record_meeting(petition_id, who, draft) or {"done": True})
 
 

@@ -2,23 +2,25 @@
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from app.identity.schemas import PersonView
 from app.web import Schema, Text
-from workflows.petition import (
-    EVENT_LABELS,
-    GRADES,
-    OUTCOMES,
-    RECHECK_OUTCOMES,
-    REVIEW_OUTCOMES,
-    STATE_LABELS,
-    PetitionState,
-)
+from workflows.petition import GRADES, OUTCOMES, RECHECK_OUTCOMES, REVIEW_OUTCOMES, PetitionState
 
 CATEGORIES = ("land", "works", "assets", "labour_pay", "procurement", "relief", "seals", "funds", "conduct", "other")
 STATES = [state.value for state in PetitionState]
 SUSPENSION_REASONS = ("awaiting_court", "awaiting_appraisal", "awaiting_funds", "season", "force_majeure")
 REJECT_REASONS = ("final_same_facts", "litigation", "not_petition_matter", "unfounded_without_clues")
+PRIORITIES = ("P0", "P1", "P2", "P3")
 ROUTES = ("litigation", "arbitration", "administrative_review", "police", "information_disclosure")
-MONEY = fields.Integer(strict=True, validate=validate.Range(1, 10**15), metadata={"description": "fen 分"})
+WAYS = ("named", "confidential", "anonymous")
+# The consequences of each way are part of the contract, so that every client can show them before sending.
+WAY_CONSEQUENCES = (
+    "实名 named: the bodies that handle the case see who wrote, never the body or the person it names; you are told in "
+    "writing. 保密 confidential: nobody sees who wrote; messages reach you through the system. Two people of two bodies "
+    "may open it together for a written reason, and you are told. 匿名 anonymous: nothing about you is kept; only the "
+    "receipt number and the PIN give access, nobody can call you back, and there is no written notice. "
+    "It is chosen once and never changed."
+)
 
 
 def _code() -> fields.String:
@@ -53,13 +55,13 @@ class Representative(Schema):
     phone = _phone(load_default=None, allow_none=True)
 
 
-class PetitionDraft(Schema):
+class _Draft(Schema):
     division_code = _code()
     title = Text(100, least=2, required=True)
     body = Text(10_000, least=2, required=True)
     category = fields.String(load_default="other", validate=validate.OneOf(CATEGORIES))
     item_type = fields.String(load_default="appeal", validate=validate.OneOf(("suggestion", "accusation", "appeal")))
-    anonymous = fields.Boolean(load_default=False)
+    way = fields.String(load_default="named", validate=validate.OneOf(WAYS), metadata={"description": WAY_CONSEQUENCES})
     name = Text(50, load_default=None, allow_none=True)
     phone = _phone(load_default=None, allow_none=True)
     address = Text(200, load_default=None, allow_none=True)
@@ -75,20 +77,34 @@ class PetitionDraft(Schema):
     people_count = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, 100_000))
     # 信访工作条例 Art 20: a collective is represented by at most five people.
     representatives = fields.List(fields.Nested(Representative), load_default=list, validate=validate.Length(max=5))
-    guardian = Text(50, load_default=None, allow_none=True)
+    # Nobody gives a date of birth here: whoever files, or writes it down, says whether the petitioner is under 14.
     under_14 = fields.Boolean(load_default=False)
+    guardian = Text(50, load_default=None, allow_none=True)
+    guardian_phone = _phone(load_default=None, allow_none=True)
 
     @validates_schema
     def _check(self, data: dict, **_more: object) -> None:
-        if data.get("under_14") and not data.get("guardian"):
+        # 个人信息保护法 Art 31: a guardian agrees before data of a child under 14 are kept. An anonymous petition keeps none,
+        # and a child whom nobody at home protects must be able to file one.
+        if data.get("under_14") and data.get("way") != "anonymous" and not data.get("guardian"):
             raise ValidationError({"guardian": ["required for a petitioner under 14"]})
         if data.get("people_count", 1) > 1 and not data.get("representatives"):
             raise ValidationError({"representatives": ["required for a collective petition"]})
+        if data.get("way") == "confidential" and not (data.get("name") and (data.get("phone") or data.get("address"))):
+            raise ValidationError({"name": ["a confidential petition needs a name, and a phone or an address"]})
 
 
-class IntakeDraft(PetitionDraft):
+class PetitionDraft(_Draft):
+    # The only word on urgency that is asked of a petitioner: an answer, and no rank to choose from.
+    in_danger = fields.Boolean(
+        load_default=False,
+        metadata={"description": "somebody is in danger now: the case begins as P0; call 110 or 120 first"},
+    )
+
+
+class IntakeDraft(_Draft):
     channel = fields.String(required=True, validate=validate.OneOf(("letter", "phone", "fax", "visit", "helper")))
-    priority = fields.String(load_default="P2", validate=validate.OneOf(("P0", "P1", "P2", "P3")))
+    priority = fields.String(load_default="P2", validate=validate.OneOf(PRIORITIES))
     simple = fields.Boolean(load_default=False)
 
 
@@ -102,13 +118,6 @@ class PromiseView(Schema):
     provisional = fields.Boolean()
     paused_days = fields.Integer()
     extended_days = fields.Integer()
-
-
-class PersonView(Schema):
-    part = fields.String()
-    name = fields.String(allow_none=True)
-    phone = fields.String(allow_none=True)
-    address = fields.String(allow_none=True)
 
 
 class Receipt(Schema):
@@ -159,6 +168,12 @@ class MoneyView(Schema):
     paid_out_fen = fields.Integer()
 
 
+class MeetingView(Schema):
+    held_at = Instant()
+    bodies = fields.List(fields.String(), metadata={"description": "names of the bodies that took part"})
+    minutes = fields.String()
+
+
 class PetitionView(Schema):
     id = fields.UUID()
     serial = fields.String()
@@ -169,6 +184,11 @@ class PetitionView(Schema):
     item_type = fields.String()
     channel = fields.String()
     priority = fields.String()
+    way = fields.String(validate=validate.OneOf(WAYS))
+    identity = fields.String(
+        validate=validate.OneOf(("shown", "sealed", "none", "unreadable", "erased")),
+        metadata={"description": "whether `people` says who wrote, and if not, why"},
+    )
     division_code = fields.String()
     place = fields.String()
     state = fields.String(validate=validate.OneOf(STATES))
@@ -185,6 +205,10 @@ class PetitionView(Schema):
     main_org_id = fields.UUID(allow_none=True)
     co_org_ids = fields.List(fields.UUID())
     filed_at = Instant()
+    confirmed_at = Instant(
+        allow_none=True,
+        metadata={"description": "null while the petitioner has not confirmed what somebody else wrote down"},
+    )
     next_due_at = Instant(allow_none=True)
     next_policy = fields.String(allow_none=True)
     next_event = fields.String(allow_none=True)
@@ -193,6 +217,9 @@ class PetitionView(Schema):
     allowed_actions = fields.List(fields.Nested(ActionView))
     timeline = fields.List(fields.Nested(EventView))
     messages = fields.List(fields.Nested(MessageView))
+    meetings = fields.List(
+        fields.Nested(MeetingView), metadata={"description": "joint meetings; empty for a petitioner"}
+    )
     attachments = fields.List(fields.Nested(AttachmentView))
     promises = fields.List(fields.Nested(PromiseView))
     people = fields.List(fields.Nested(PersonView))
@@ -226,7 +253,7 @@ class PetitionQuery(Schema):
     state = fields.List(fields.String(validate=validate.OneOf(STATES)), load_default=list)
     open = fields.Boolean(load_default=None, allow_none=True)
     colour = fields.String(load_default=None, validate=validate.OneOf(("blue", "yellow", "red")))
-    priority = fields.String(load_default=None, validate=validate.OneOf(("P0", "P1", "P2", "P3")))
+    priority = fields.String(load_default=None, validate=validate.OneOf(PRIORITIES))
     supervised = fields.Boolean(load_default=None)
     mine = fields.Boolean(load_default=False, metadata={"description": "only cases that my body handles"})
     cursor = fields.String(load_default=None, validate=validate.Length(max=200))
@@ -241,6 +268,10 @@ class SearchQuery(Schema):
 class MessageDraft(Schema):
     body = Text(5_000, least=1, required=True)
     internal = fields.Boolean(load_default=False)
+
+
+class DisputeDraft(Schema):
+    body = Text(5_000, least=1, required=True)
 
 
 class MoneyDraft(Schema):
@@ -282,7 +313,11 @@ def _one_of(choices: tuple[str, ...]) -> fields.String:
 
 # One shape per action: the facts that its transition asks for (信访工作条例, the articles stand in docs/workflows).
 _FACTS: dict[str, dict[str, object]] = {
-    "register": {"simple": fields.Boolean(load_default=None, allow_none=True)},
+    "register": {
+        "simple": fields.Boolean(load_default=None, allow_none=True),
+        "priority": fields.String(load_default=None, allow_none=True, validate=validate.OneOf(PRIORITIES)),
+        "reason": _optional(),
+    },
     "merge": {"parent_id": fields.UUID(required=True)},
     "unmerge": {"reason": _reason()},
     "redirect": {"route_code": _one_of(ROUTES), "reason": _optional()},
@@ -335,4 +370,3 @@ ACTIONS: dict[str, type[Schema]] = {
     event: Schema.from_dict(shape, name="".join(w.title() for w in event.split("_")) + "Input")  # type: ignore[misc]
     for event, shape in _FACTS.items()
 }
-LABELS = {"states": STATE_LABELS, "events": EVENT_LABELS}

@@ -1,18 +1,20 @@
 """Filing, reading and acting on petitions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-import orjson
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import bindparam, func, select, text
 
 from app import calendar_store, clock, idempotency, outbox, timeline, transitions
 from app.auth import Identity
+from app.database import Rows, Target, insert_rows, reach_of
 from app.directory.codes import fault_of
 from app.directory.models import Division, Organisation
-from app.errors import Forbidden, Invalid, Problem, Unknown
+from app.errors import Conflict, Forbidden, Invalid, Problem, Unknown
 from app.extensions import db
+from app.identity import store
 from app.petitions import receipts
 from app.petitions.models import (
     OPEN_STATES,
@@ -20,10 +22,10 @@ from app.petitions.models import (
     Meeting,
     MoneyEntry,
     Petition,
-    Petitioner,
     Rating,
 )
 from app.petitions.schemas import ACTIONS
+from app.privacy import reads
 from app.recusal import service as recusal
 from app.text import catalogue
 from app.web import cursor_of, read_cursor
@@ -36,14 +38,14 @@ ROW = (
     Petition.priority, Petition.level, Petition.round, Petition.colour, Petition.supervised, Petition.filed_at,
     Petition.next_due_at, Petition.next_policy, Petition.next_event,
 )  # fmt: skip
-# Built once, with the row as parameters: `values(…)` would be coerced and compiled for each row. Inline: nothing is read
-# back, so that somebody who may not see the row can write it.
-_NEW_PETITION = insert(Petition.__table__).inline()
-_NEW_PEOPLE = insert(Petitioner.__table__).inline()
-_NEW_MESSAGE = insert(CaseMessage.__table__).inline()
+_DIVISIONS = Division.__table__.c
+_PLACE = select(_DIVISIONS.level, transitions.LEADING_BODY.scalar_subquery().label("office")).where(
+    _DIVISIONS.code == bindparam("place"), _DIVISIONS.withdrawn_on.is_(None)
+)
+_MESSAGES = Target(CaseMessage.__table__)
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
 _OFFICE_FACTS = frozenset(
-    "co_org_ids main_org_id co_org_id suggested_org report parent_id policy main_excluded office_excluded".split()
+    "co_org_ids org_ids main_org_id co_org_id suggested_org report parent_id policy main_excluded office_excluded".split()
 )
 
 
@@ -61,6 +63,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         raise Invalid({"division_code": ["not a village or township of the present list"]})
     seat = _seat(draft)
     now = clock.now()
+    anonymous = draft["way"] == "anonymous"
     petition = Petition(
         **_defaults(),
         id=uuid4(),
@@ -69,44 +72,45 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         filed_at=now,
         filed_on=clock.today(),
         last_visible_at=now,
-        villager_id=who.actor.person_id if who.kind == "villager" and not draft["anonymous"] else None,
+        villager_id=who.actor.person_id if who.kind == "villager" and not anonymous else None,
         filed_by_id=who.actor.person_id if who.kind == "staff" else None,
         confirmed_at=None if who.kind == "staff" and draft.get("channel") in ("phone", "visit", "helper") else now,
         channel=draft.get("channel", "web"),
-        priority=draft.get("priority", "P2"),
+        priority="P0" if draft.get("in_danger") else draft.get("priority", "P2"),
         simple=draft.get("simple", False),
         level=seat.level,
         owner_org_id=seat.office,
         subject_names=sorted({one["name"] for one in (*draft["accused"], *draft["keep_from"])}),
         excluded_org_ids=[one.body for one in seat.exclusions if one.body is not None],
         excluded_account_ids=[one.account for one in seat.exclusions if one.account is not None],
-        **{name: draft[name] for name in ("division_code", "title", "body", "category", "item_type", "anonymous")},
+        **{name: draft[name] for name in ("division_code", "title", "body", "category", "item_type", "way")},
         **{name: draft[name] for name in ("accused", "accused_org_ids", "keep_from", "people_count", "claimed_fen")},
     )
     petition.pin_mac = receipts.pin_mac(petition.serial, pin)
-    running = transitions.open_case(
-        petition,
-        who.actor,
-        {
-            "priority": petition.priority,
-            "level": seat.level,
-            "simple": petition.simple,
-            "anonymous": petition.anonymous,
-            "unreachable": petition.anonymous
-            or not (draft.get("name") and (draft.get("phone") or draft.get("address"))),
-            "channel": petition.channel,
-        },  # fmt: skip
-        write_first=lambda: _insert(petition),
-    )
-    _store_people(_people(petition.id, draft), recusal.rows_of(petition.id, seat.exclusions))
-    receipt = {
-        "id": petition.id,
-        "serial": petition.serial,
-        "state": petition.state,
-        "filed_at": now,
-        "promises": [_promise(one) for one in running],
+    receipt: dict[str, Any] = {
+        "id": petition.id, "serial": petition.serial, "state": petition.state, "filed_at": now,
+    }  # fmt: skip
+
+    def besides(running: list[Deadline]) -> Rows:
+        receipt["promises"] = [_promise(one) for one in running]
+        return {
+            **store.rows_of(petition.id, petition.way, _people(draft)),
+            **recusal.rows_of(petition.id, seat.exclusions),
+            idempotency.KEYS: [idempotency.kept(key, body, receipt)],
+        }
+
+    facts = {
+        "priority": petition.priority,
+        "level": seat.level,
+        "simple": petition.simple,
+        "anonymous": anonymous,
+        "unreachable": anonymous
+        or not (draft["name"] and any(draft[name] for name in ("phone", "address", "guardian_phone"))),
+        "channel": petition.channel,
     }
-    idempotency.keep(key, body, receipt)
+    # Of an anonymous filing nothing is kept, the account that it was sent from included.
+    filer = replace(who.actor, person_id=None) if anonymous and who.kind == "villager" else who.actor
+    transitions.open_case(petition, filer, facts, besides)
     return {**receipt, "pin": pin}
 
 
@@ -130,7 +134,11 @@ def list_cases(query: Mapping[str, Any], who: Identity) -> dict[str, Any]:
     if query["cursor"]:
         at, last = read_cursor(query["cursor"])
         rows = rows.where(text("(filed_at, id) < (:at, :last)").bindparams(at=at, last=last))
-    return _page(rows, query["limit"])
+    # A connection keeps the plan of a statement it has prepared. The best plan for a township reads its places and sorts;
+    # kept for the province it would sort every case there is. So actors of each size of area have a statement of their own.
+    return _page(
+        rows.prefix_with(f"/* {reach_of(who.actor, who.petition_id)} {len(who.actor.scope)} */"), query["limit"]
+    )
 
 
 def search(q: str, limit: int) -> dict[str, Any]:
@@ -147,10 +155,11 @@ def search(q: str, limit: int) -> dict[str, Any]:
 
 
 def case_view(petition_id: UUID, who: Identity) -> dict[str, Any]:
-    """The whole case as the reader may see it. Raises Unknown."""
+    """The whole case as the reader may see it; a look of staff goes on record. Raises Unknown."""
     petition = db.session.get(Petition, petition_id)
     if petition is None:
         raise Unknown()
+    reads.record(petition_id, "detail", who)
     return _view(petition, who)
 
 
@@ -159,16 +168,19 @@ def act(
 ) -> dict[str, Any]:
     """Do `event` to the case and return it as it is now.
 
-    Raises Unknown (404), WrongState (409), NotAllowed (403), MissingFact (422), Problem 412 when `version` is old.
+    Raises Unknown (404), WrongState (409), NotAllowed (403), MissingFact or Invalid (422), Problem 412 when `version`
+    is old.
     """
     petition = transitions.lock(petition_id, version)
     given = {name: value for name, value in facts.items() if value is not None}
     _check(petition, event, given, who)
-    transitions.move(petition, event, who.actor, **given)
+    entries = transitions.move(petition, event, who.actor, **given)
     if event == "merge":
         recusal.follow_leading_case(petition, given["parent_id"])
-    if event == "register" and "simple" in given:
-        petition.simple = given["simple"]
+    if event == "register":
+        # The first limits that differ by these two start with the dispatch, so nothing that runs already is moved.
+        petition.simple = given.get("simple", petition.simple)
+        petition.priority = given.get("priority", petition.priority)
     if event in ("rate", "change_rating"):
         db.session.add(
             Rating(
@@ -177,7 +189,7 @@ def act(
             )
         )  # fmt: skip
     db.session.flush()
-    return _view(petition, who)
+    return _view(petition, who, entries)
 
 
 def confirm(petition_id: UUID, who: Identity) -> dict[str, Any]:
@@ -189,8 +201,23 @@ def confirm(petition_id: UUID, who: Identity) -> dict[str, Any]:
     return _view(petition, who)
 
 
+def dispute_record(petition_id: UUID, who: Identity, said: str) -> None:
+    """The petitioner says that the record is not what they said, and what they did say: a message that staff see. The
+    record stays as it was written and unconfirmed. Raises Conflict `already-confirmed`.
+    """
+    petition = transitions.lock(petition_id)
+    if petition.confirmed_at is not None:
+        raise Conflict("already-confirmed")
+    add_message(petition_id, who, said)
+    note(petition, "dispute_record", who, {})
+    db.session.flush()
+
+
 def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool = False) -> dict[str, Any]:
-    """Write a message on the case. Moves no deadline. A petitioner's message is never internal."""
+    """Write a message on the case and return all of it but its text, so that no second copy is kept of that anywhere.
+
+    Moves no deadline. A petitioner's message is never internal: raises Forbidden.
+    """
     if internal and who.actor.kind == "petitioner":
         raise Forbidden()
     petition = transitions.lock(petition_id)
@@ -198,13 +225,13 @@ def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool =
         "id": uuid4(), "petition_id": petition_id, "at": clock.now(), "author_kind": who.actor.kind,
         "author_id": who.actor.person_id, "org_id": who.actor.org_id, "internal": internal, "body": body,
     }  # fmt: skip
-    db.session.execute(_NEW_MESSAGE, message)
+    insert_rows({_MESSAGES: [message]})
     if not internal:
         event = "message_from_petitioner" if who.actor.kind == "petitioner" else "message_from_staff"
         note(petition, event, who, {})
         outbox.announce(event, petition)
     db.session.flush()
-    return _message(message)
+    return {name: value for name, value in _message(message).items() if name != "body"}
 
 
 def record_money(petition_id: UUID, who: Identity, entry: Mapping[str, Any]) -> dict[str, int]:
@@ -237,6 +264,7 @@ def record_meeting(petition_id: UUID, who: Identity, meeting: Mapping[str, Any])
     petition = transitions.lock(petition_id)
     if meeting["held_at"] > clock.now():
         raise Invalid({"held_at": ["in the future"]})
+    _require_bodies(meeting["org_ids"], "org_ids")
     db.session.add(Meeting(id=uuid4(), petition_id=petition_id, recorded_by=who.actor.person_id, **meeting))
     note(petition, "hold_meeting", who, {"org_ids": meeting["org_ids"]})
     db.session.flush()
@@ -258,7 +286,8 @@ def note(petition: Petition, event: str, who: Identity, facts: Mapping[str, Any]
     row = timeline.append(
         petition.id, petition.version, event, who.actor, from_state=petition.state, to_state=petition.state, facts=facts
     )
-    if row.public or event == "message_from_staff":
+    if (row.public and who.actor.kind != "petitioner") or event == "message_from_staff":
+        # What petitioners do themselves does not break the silence of an office.
         petition.last_visible_at = row.at
 
 
@@ -274,7 +303,7 @@ def _defaults() -> dict[str, Any]:
             "level",
             "priority",
             "simple",
-            "anonymous",
+            "way",
             "people_count",
         ):
             if column.key in ("accused", "accused_org_ids", "keep_from", "subject_names"):
@@ -298,11 +327,7 @@ def _seat(draft: Mapping[str, Any]) -> _Seat:
     """Raises Invalid when the place is unknown or withdrawn. One statement."""
     place = draft["division_code"]
     if not (draft["accused"] or draft["keep_from"] or draft["accused_org_ids"]):
-        row = db.session.execute(
-            select(Division.level, transitions.leading_body(place, 4).scalar_subquery().label("office")).where(
-                Division.code == place, Division.withdrawn_on.is_(None)
-            )
-        ).one_or_none()
+        row = db.session.execute(_PLACE, {"place": place, **transitions.place_at(place, 4)}).one_or_none()
         if row is not None and row.level >= 4:
             return _Seat(4, row.office, ())
         raise Invalid({"division_code": ["not a village or township of the present list"]})
@@ -322,42 +347,17 @@ def _seat(draft: Mapping[str, Any]) -> _Seat:
     return _Seat(4 if office is first else office.level, office.id, found.exclusions)
 
 
-_NEW_PEOPLE_AND_EXCLUSIONS = text(
-    """
-    WITH people AS (
-      INSERT INTO petitioners (id, petition_id, part, name, phone, address)
-      SELECT * FROM jsonb_to_recordset(CAST(:people AS jsonb))
-          AS p (id uuid, petition_id uuid, part text, name text, phone text, address text))
-    INSERT INTO exclusions (id, petition_id, account_id, org_id, reason, rests_on, kin_scope, note, since)
-    SELECT * FROM jsonb_to_recordset(CAST(:exclusions AS jsonb))
-        AS e (id uuid, petition_id uuid, account_id uuid, org_id uuid, reason text, rests_on uuid, kin_scope text,
-              note text, since timestamptz)
-    """
-)
-
-
-def _store_people(people: list[dict[str, Any]], exclusions: list[dict[str, Any]]) -> None:
-    """Who files, and who must withdraw: at most one statement, because each costs a villager a round trip."""
-    if exclusions:
-        rows = {"people": orjson.dumps(people).decode(), "exclusions": orjson.dumps(exclusions).decode()}
-        db.session.execute(_NEW_PEOPLE_AND_EXCLUSIONS, rows)
-    elif people:
-        db.session.execute(_NEW_PEOPLE, people)
-
-
-def _insert(petition: Petition) -> None:
-    values = {column.key: getattr(petition, column.key) for column in Petition.__table__.columns}
-    db.session.execute(_NEW_PETITION, values)
-
-
-def _people(petition_id: UUID, draft: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if draft["anonymous"]:
+def _people(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Who files: the person, up to five representatives of a collective, a guardian. Of an anonymous filing nobody."""
+    if draft["way"] == "anonymous":
         return []
     people = [{"part": "petitioner", "name": draft["name"], "phone": draft["phone"], "address": draft["address"]}]
     people += [{"part": "representative", "address": None, **one} for one in draft["representatives"]]
     if draft.get("guardian"):
-        people.append({"part": "guardian", "name": draft["guardian"], "phone": None, "address": None})
-    return [{"id": uuid4(), "petition_id": petition_id, **one} for one in people if one["name"] or one["phone"]]
+        people.append(
+            {"part": "guardian", "name": draft["guardian"], "phone": draft["guardian_phone"], "address": None}
+        )
+    return [one for one in people if one["name"] or one["phone"]]
 
 
 # The case comes into new hands, or goes up: who must withdraw is computed anew before.
@@ -367,8 +367,10 @@ _CHANGES_HANDS = frozenset(
 
 
 def _check(petition: Petition, event: str, facts: Mapping[str, Any], who: Identity) -> None:
-    """What the chart can not know: that the ids in the facts name something, that a merge makes no circle, and who must
-    withdraw from the case as the directory stands today."""
+    """What the chart can not know: that the ids in the facts name something, that a merge makes no circle, that a priority
+    is corrected with a reason, and who must withdraw from the case as the directory stands today."""
+    if event == "register" and facts.get("priority", petition.priority) != petition.priority and "reason" not in facts:
+        raise Invalid({"reason": ["required when the priority is corrected"]})
     if event == "merge":
         parent = db.session.get(Petition, facts["parent_id"])
         if (
@@ -387,9 +389,13 @@ def _check(petition: Petition, event: str, facts: Mapping[str, Any], who: Identi
         if wanted - known:
             raise Invalid({"main_org_id": ["no such body"]})
     elif wanted:
-        known = set(db.session.scalars(select(Organisation.id).where(Organisation.id.in_(wanted), Organisation.active)))
-        if wanted - known:
-            raise Invalid({"main_org_id": ["no such body"]})
+        _require_bodies(wanted, "main_org_id")
+
+
+def _require_bodies(wanted: Iterable[UUID], field: str) -> None:
+    known = set(db.session.scalars(select(Organisation.id).where(Organisation.id.in_(wanted), Organisation.active)))
+    if set(wanted) - known:
+        raise Invalid({field: ["no such body"]})
 
 
 def _page(rows: Any, limit: int) -> dict[str, Any]:
@@ -401,14 +407,18 @@ def _page(rows: Any, limit: int) -> dict[str, Any]:
 
 # Everything that hangs on a case, in one round trip; each part stands under its own policy.
 _FOLDER = text(
-    """
+    f"""
     SELECT (SELECT json_agg(m ORDER BY m.at) FROM case_messages m WHERE m.petition_id = :id) AS messages,
            (SELECT json_agg(d ORDER BY d.due_at) FROM deadlines d WHERE d.petition_id = :id AND d.live) AS deadlines,
            (SELECT json_agg(a ORDER BY a.created_at) FROM attachments a
              WHERE a.petition_id = :id AND a.status <> 'uploading') AS attachments,
            (SELECT json_object_agg(kind, amount) FROM (SELECT kind, sum(amount_fen) AS amount FROM money_entries
              WHERE petition_id = :id GROUP BY kind) sums) AS money,
-           (SELECT json_agg(p) FROM petitioners p WHERE p.petition_id = :id) AS people,
+           {store.SEALED} AS sealed,
+           (SELECT json_agg(json_build_object('held_at', m.held_at, 'minutes', m.minutes, 'bodies',
+                     (SELECT json_agg(o.name ORDER BY o.level, o.name) FROM organisations o WHERE o.id = ANY(m.org_ids)))
+                   ORDER BY m.held_at)
+              FROM meetings m WHERE m.petition_id = :id) AS meetings,
            (SELECT path FROM divisions WHERE code = :place) AS place,
            (SELECT json_object_agg(id, name) FROM organisations WHERE id = ANY(:bodies)) AS bodies,
            (SELECT json_agg(id) FROM petitions WHERE id = ANY(:links)) AS links
@@ -416,9 +426,10 @@ _FOLDER = text(
 )
 
 
-def _view(petition: Petition, who: Identity) -> dict[str, Any]:
+def _view(petition: Petition, who: Identity, entries: list[timeline.Entry] | None = None) -> dict[str, Any]:
+    """The case for its reader. `entries`: its timeline, when it has been read already."""
     outsider = who.actor.kind == "petitioner"
-    rows = [row for row in timeline.log_of(petition.id) if row.public or not outsider]
+    rows = [row for row in entries or timeline.log_of(petition.id) if row.public or not outsider]
     targets = {UUID(row.facts["main_org_id"]) for row in rows if row.facts.get("main_org_id")}
     wanted = {row.org_id for row in rows} | {petition.owner_org_id, petition.main_org_id} | targets
     links = {UUID(row.facts["parent_id"]) for row in rows if row.facts.get("parent_id")}
@@ -433,6 +444,7 @@ def _view(petition: Petition, who: Identity) -> dict[str, Any]:
     secret = {str(one) for one in links} - set(folder.links or ())
     name_of = {UUID(one): name for one, name in (folder.bodies or {}).items()}
     label = STATE_LABELS[PetitionState(petition.state)]
+    people = store.open_sealed(petition.id, folder.sealed)
     return {
         **{column.key: getattr(petition, column.key) for column in Petition.__table__.columns},
         "place": folder.place,
@@ -443,11 +455,21 @@ def _view(petition: Petition, who: Identity) -> dict[str, Any]:
         "allowed_actions": transitions.actions_for(petition, who.actor),
         "timeline": [_event(row, name_of, outsider, secret) for row in rows],
         "messages": [_message(one) for one in folder.messages or []],
+        "meetings": folder.meetings or [],
         "attachments": folder.attachments or [],
-        "people": folder.people or [],
+        "people": people or [],
+        "identity": _identity(petition, people),
         "promises": [_stored_promise(one) for one in folder.deadlines or []],
         "money": _totals(petition, folder.money or {}),
     }
+
+
+def _identity(petition: Petition, people: list[dict[str, Any]] | None) -> str:
+    if petition.erased_at:
+        return "erased"
+    if people is None:
+        return "unreadable"
+    return "none" if petition.way == "anonymous" else "shown" if people else "sealed"
 
 
 def _totals(petition: Petition, sums: Mapping[str, int]) -> dict[str, int]:
@@ -498,7 +520,7 @@ def _promise(one: Deadline) -> dict[str, Any]:
 
 
 def _stored_promise(one: Mapping[str, Any]) -> dict[str, Any]:
-    policy = next(each for each in calendar_store.current()[1] if each.id == one["policy_id"])
+    policy = calendar_store.current()[1].by_id[one["policy_id"]][0]
     return {
         "policy": policy.id, "name": policy.name_zh, "name_en": policy.name_en, "due_at": one["due_at"],
         "due_on": one["due_on"], "statutory": policy.statutory, "provisional": one["provisional"],

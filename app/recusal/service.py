@@ -11,11 +11,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import any_, or_, select, text
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app import clock, timeline
 from app.auth import Identity
+from app.database import Rows, Target, insert_rows
 from app.directory.involvement import Involvement, involved
 from app.errors import Unknown
 from app.extensions import db
@@ -26,7 +26,7 @@ from workflows import recusal as rules
 from workflows.actor import SYSTEM_ACTOR, Label
 from workflows.recusal import Exclusion, Matter, Office, Reason
 
-_NEW = upsert(ExclusionRow.__table__).inline().on_conflict_do_nothing()
+_EXCLUSIONS = Target(ExclusionRow.__table__, "ON CONFLICT DO NOTHING")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +83,24 @@ def seat_of(finding: Finding, level: int) -> Office | None:
     return rules.seat(chain, finding.bodies, finding.accounts)
 
 
-def rows_of(petition_id: UUID, exclusions: Iterable[Exclusion]) -> list[dict[str, Any]]:
-    """The exclusions as rows to be stored."""
+def rows_of(petition_id: UUID, exclusions: Iterable[Exclusion], *, note: str | None = None) -> Rows:
+    """The exclusions as rows to be written with whatever brings them along."""
     now = clock.now()
-    return [
-        {
-            "id": uuid4(), "petition_id": petition_id, "account_id": one.account, "org_id": one.body,
-            "reason": one.reason.value, "rests_on": one.rests_on, "kin_scope": one.scope, "note": None, "since": now,
-        }
-        for one in exclusions
-    ]  # fmt: skip
+    return {
+        _EXCLUSIONS: [
+            {
+                "id": uuid4(), "petition_id": petition_id, "account_id": one.account, "org_id": one.body,
+                "reason": one.reason.value, "rests_on": one.rests_on, "kin_scope": one.scope, "note": note, "since": now,
+            }
+            for one in exclusions
+        ]
+    }  # fmt: skip
 
 
 def refresh(petition: Petition, *, watch: Collection[UUID] = ()) -> Finding:
     """Compute the exclusions of a locked petition anew, and write down those that are new: they hold at once.
 
-    One statement, and three more when something is new: the rows, the timeline, the version.
+    One statement, and one more when something is new.
     """
     finding = examine(
         (one["name"] for one in petition.accused),
@@ -110,16 +112,16 @@ def refresh(petition: Petition, *, watch: Collection[UUID] = ()) -> Finding:
     known = {*petition.excluded_org_ids, *petition.excluded_account_ids}
     new = [one for one in finding.exclusions if (one.account or one.body) not in known]
     if new:
-        tell(petition, "recuse", {"added": len(new)})
-        exclude(petition, new)
+        exclude(petition, new, told=_told(petition, "recuse", {"added": len(new)}))
     return finding
 
 
-def exclude(petition: Petition, exclusions: Collection[Exclusion], *, note: str | None = None) -> None:
-    """Write exclusions down. From here on whoever is excluded does not see the case, the writer included: so it is the
-    last thing to be done with it."""
-    db.session.flush()
-    db.session.execute(_NEW, [{**row, "note": note} for row in rows_of(petition.id, exclusions)])
+def exclude(
+    petition: Petition, exclusions: Collection[Exclusion], *, note: str | None = None, told: Rows | None = None
+) -> None:
+    """Write exclusions down, and with them what is `told` of it on the timeline, with one statement. From here on whoever
+    is excluded does not see the case, the writer included: whatever else they change of it they change before."""
+    insert_rows({**(told or {}), **rows_of(petition.id, exclusions, note=note)})
     for name, ids in (
         ("excluded_org_ids", [one.body for one in exclusions if one.body is not None]),
         ("excluded_account_ids", [one.account for one in exclusions if one.account is not None]),
@@ -148,26 +150,27 @@ def is_excluded(petition_id: UUID, account_id: UUID, org_id: UUID) -> bool:
 
 def tell(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
     """Put a step of recusal on the timeline, for the offices only and without names."""
+    insert_rows(_told(petition, event, facts))
+
+
+def _told(petition: Petition, event: str, facts: Mapping[str, Any]) -> Rows:
     petition.version += 1
-    timeline.append(
-        petition.id,
-        petition.version,
-        event,
-        SYSTEM_ACTOR,
-        from_state=petition.state,
-        to_state=petition.state,
-        facts=facts,
+    row = timeline.event_of(
+        petition.id, petition.version, event, SYSTEM_ACTOR, from_state=petition.state, to_state=petition.state, facts=facts
     )
+    return {timeline.EVENTS: [timeline.values_of(row)]}
 
 
 def recuse_self(petition_id: UUID, who: Identity, reason_code: str, note: str) -> None:
     """Withdraw from a case by one's own declaration. It is hidden from the account at once, whatever its appointments;
     when nobody else is left in the handling body the worker moves the case on. Raises Unknown."""
     petition = lock(petition_id)
-    tell(petition, "recuse", {"added": 1})
+    told = _told(petition, "recuse", {"added": 1})
     if petition.main_handler_id == who.actor.person_id:
         petition.main_handler_id = None
-    exclude(petition, [Exclusion(who.actor.person_id, None, Reason.DECLARED)], note=f"{reason_code}: {note}")
+    db.session.flush()
+    declared = Exclusion(who.actor.person_id, None, Reason.DECLARED)
+    exclude(petition, [declared], note=f"{reason_code}: {note}", told=told)
 
 
 _WHY = text(

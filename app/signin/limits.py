@@ -44,6 +44,8 @@ LIMITS = {
     ),  # codes asked for from one address
 }
 
+# Counted by network address: the key of their HMAC is another one each day.
+BY_ADDRESS = frozenset({"address", "code-address"})
 _BACK_OFF_MINUTES = 60
 
 # The row is locked while it is counted. Where the door is shut nothing is updated and no row comes back: knocking at a shut
@@ -132,5 +134,17 @@ def client_address() -> str:
 
 def attempt_key(kind: str, value: str) -> str:
     """What the table stores instead of the value: an HMAC, so that a stolen table tells no phone and no user name."""
-    secret = current_app.config["SETTINGS"].secret_key.encode()
+    secret = _daily_key() if kind in BY_ADDRESS else current_app.config["SETTINGS"].secret_key.encode()
     return hmac.new(secret, f"attempts\0{kind}\0{value}".encode(), sha256).hexdigest()
+
+
+def address_mac(purpose: str) -> str:
+    """The address of this request as an HMAC under the key of today: enough to count with, and of another day no two of
+    them belong together."""
+    return hmac.new(_daily_key(), f"{purpose}\0{client_address()}".encode(), sha256).hexdigest()
+
+
+def _daily_key() -> bytes:
+    """All processes agree on it without storing it."""
+    secret = current_app.config["SETTINGS"].secret_key.encode()
+    return hmac.new(secret, f"daily address key\0{clock.today().isoformat()}".encode(), sha256).digest()

@@ -1,22 +1,26 @@
-"""Sessions, villagers' accounts, one-time codes, failed attempts, rate limits and idempotency keys."""
+"""Sessions, villagers' accounts, resets of staff accounts, one-time codes, failed attempts, rate limits and idempotency keys."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Integer, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.columns import INSTANT
 from app.extensions import db
 
 
 class Villager(db.Model):
+    """A petitioner's account: found by an HMAC of its telephone number, which itself is sealed."""
+
     __tablename__ = "villagers"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    phone: Mapped[str] = mapped_column(Text, unique=True)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    phone_mac: Mapped[str] = mapped_column(Text, unique=True)
+    sealed: Mapped[dict[str, str]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(INSTANT)
 
 
 class SignInSession(db.Model):
@@ -32,10 +36,31 @@ class SignInSession(db.Model):
     villager_id: Mapped[UUID | None] = mapped_column(ForeignKey("villagers.id"), index=True)
     petition_id: Mapped[UUID | None]
     refresh_jti: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
-    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(INSTANT)
+    expires_at: Mapped[datetime] = mapped_column(INSTANT, index=True)
+    revoked_at: Mapped[datetime | None] = mapped_column(INSTANT)
     revoked_because: Mapped[str | None] = mapped_column(Text)
+
+
+class AccountReset(db.Model):
+    """A password or second factor that one administrator asked to reset and another one did; kept for good."""
+
+    __tablename__ = "account_resets"
+    __table_args__ = (
+        CheckConstraint("what IN ('password', 'second_factor')", name="what"),
+        CheckConstraint(
+            "asked_by <> account_id AND granted_by <> account_id AND granted_by <> asked_by", name="two_people"
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("staff_accounts.id"), index=True)
+    what: Mapped[str] = mapped_column(Text)
+    asked_by: Mapped[UUID] = mapped_column(ForeignKey("staff_accounts.id"))
+    asked_at: Mapped[datetime] = mapped_column(INSTANT)
+    expires_at: Mapped[datetime] = mapped_column(INSTANT)
+    granted_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))
+    granted_at: Mapped[datetime | None] = mapped_column(INSTANT)
 
 
 class OneTimeCode(db.Model):
@@ -44,9 +69,9 @@ class OneTimeCode(db.Model):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     phone: Mapped[str] = mapped_column(Text, index=True)
     code_mac: Mapped[str] = mapped_column(Text)
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    expires_at: Mapped[datetime] = mapped_column(INSTANT, index=True)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
-    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime | None] = mapped_column(INSTANT)
 
 
 class Attempt(db.Model):
@@ -56,8 +81,8 @@ class Attempt(db.Model):
 
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     count: Mapped[int] = mapped_column(Integer)
-    window_ends_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
-    locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    window_ends_at: Mapped[datetime] = mapped_column(INSTANT, index=True)
+    locked_until: Mapped[datetime | None] = mapped_column(INSTANT)
 
 
 class IdempotencyKey(db.Model):
@@ -69,4 +94,4 @@ class IdempotencyKey(db.Model):
     body_mac: Mapped[str] = mapped_column(Text)
     status: Mapped[int] = mapped_column(Integer)
     answer: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    created_at: Mapped[datetime] = mapped_column(INSTANT, index=True)

@@ -5,13 +5,14 @@ from uuid import UUID
 
 from app.auth import signed_in, visitor
 from app.errors import Unauthorised
-from app.signin import limits, second_factor, service
+from app.signin import limits, resets, second_factor, service
 from app.signin.limits import one_try
 from app.signin.schemas import (
     CodeRequest,
     CodeSentView,
     MeView,
     PasswordChange,
+    PasswordResetView,
     PhoneSignIn,
     ReceiptSignIn,
     RefreshedView,
@@ -77,9 +78,17 @@ def confirm_second_factor(body: dict[str, Any]) -> None:
 @signin.post("/staff/<uuid:account_id>/totp-reset")
 @signin.response(200, ResetView)
 def reset_second_factor(account_id: UUID) -> dict[str, Any]:
-    """Take the second factor off an account; two administrators, one asks and the other confirms."""
+    """Take the second factor off an account; two administrators, one asks and the other grants."""
     with signed_in("staff") as who:
-        return second_factor.reset(who, account_id)
+        return resets.reset_second_factor(who, account_id)
+
+
+@signin.post("/staff/<uuid:account_id>/password-reset")
+@signin.response(200, PasswordResetView)
+def reset_password(account_id: UUID) -> dict[str, Any]:
+    """Give an account a one-time password; two administrators, one asks and the other grants."""
+    with signed_in("staff") as who:
+        return resets.reset_password(who, account_id)
 
 
 @signin.post("/phone/code")

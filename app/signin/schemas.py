@@ -127,6 +127,16 @@ class SecondFactorView(Schema):
 
 class ResetView(Schema):
     status = fields.String(required=True, validate=validate.OneOf(["asked", "reset"]))
+    expires_at = fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "end of the request, or of the one-time password"}
+    )
+
+
+class PasswordResetView(ResetView):
+    sent_to_mailbox = fields.Boolean(required=True)
+    one_time_password = fields.String(
+        required=True, allow_none=True, metadata={"description": "shown this once, to the second person"}
+    )
 
 
 class MeView(Schema):

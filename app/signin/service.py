@@ -6,6 +6,7 @@ is good once.
 """
 
 import hmac
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,17 +22,20 @@ from app import clock, outbox
 from app.auth import Identity, Kind, second_factor_required, token_claims
 from app.errors import Forbidden, Invalid, TooMany, Unauthorised
 from app.extensions import db
+from app.identity import store
 from app.petitions.receipts import pin_mac
 from app.signin import limits
-from app.signin.credentials import hash_password as hash_password  # other features take it from here
+from app.signin.credentials import hash_password as hash_password  # other features take these two from here
 from app.signin.credentials import (
     needs_rehash,
     nobodys_hash,
+    out_of_date,
     password_matches,
     require_password,
     store_password,
     use_code,
 )
+from app.signin.credentials import one_time_password as one_time_password
 from workflows.actor import ROLE_LABELS, Role
 
 CODE_LIFE = timedelta(minutes=5)
@@ -60,7 +64,7 @@ class Tokens:
 
 _ACCOUNT = text(
     """
-    SELECT id, password_hash, must_change_password, totp_secret, totp_confirmed_at IS NOT NULL AS enrolled
+    SELECT id, password_hash, must_change_password, password_set_at, totp_secret, totp_confirmed_at IS NOT NULL AS enrolled
       FROM staff_accounts WHERE username = :username AND (left_on IS NULL OR left_on > :today)
     """
 )
@@ -79,7 +83,7 @@ def sign_in_staff(username: str, password: str, totp: str | None, appointment_id
     """Tokens for a staff account in one of its appointments: the one asked for, else the first.
 
     Raises Unauthorised (`wrong-credentials` for an unknown name, a person who has left, a wrong password or code alike;
-    `second-factor-needed` when only the code is missing) and Forbidden `no-appointment`.
+    `second-factor-needed` when only the code is missing, `one-time-password-expired`) and Forbidden `no-appointment`.
     """
     account = db.session.execute(_ACCOUNT, {"username": username, "today": clock.today()}).one_or_none()
     # An unknown name costs as much time as a known one.
@@ -90,6 +94,8 @@ def sign_in_staff(username: str, password: str, totp: str | None, appointment_id
             raise Unauthorised("second-factor-needed")
         if not use_code(account.id, account.totp_secret, totp):
             raise Unauthorised("wrong-credentials")
+    if out_of_date(account.must_change_password, account.password_set_at):
+        raise Unauthorised("one-time-password-expired")
     if needs_rehash(account.password_hash):
         store_password(account.id, password, must_change=account.must_change_password)
     return _appointed(account, appointment_id)
@@ -217,18 +223,19 @@ def sign_in_by_code(phone: str, code: str) -> Tokens:
 
 
 def villager_of(phone: str) -> UUID:
-    """The id of the villager's account with this phone, made if there was none."""
+    """The id of the villager's account with this phone, made if there was none. The number itself is stored sealed."""
+    mac, villager_id = store.phone_mac(phone), uuid4()
+    sealed = store.seal_phone(villager_id, phone, store.keyring())
     db.session.execute(
         text(
             """
-            INSERT INTO villagers (id, phone, created_at) VALUES (:id, :phone, :now) ON CONFLICT (phone) DO NOTHING
+            INSERT INTO villagers (id, phone_mac, sealed, created_at) VALUES (:id, :mac, CAST(:sealed AS jsonb), :now)
+            ON CONFLICT (phone_mac) DO NOTHING
             """
         ),
-        {"id": uuid4(), "phone": phone, "now": clock.now()},
+        {"id": villager_id, "mac": mac, "sealed": json.dumps(sealed), "now": clock.now()},
     )
-    found: UUID = db.session.execute(
-        text("SELECT id FROM villagers WHERE phone = :phone"), {"phone": phone}
-    ).scalar_one()
+    found: UUID = db.session.execute(text("SELECT id FROM villagers WHERE phone_mac = :mac"), {"mac": mac}).scalar_one()
     return found
 
 
@@ -362,9 +369,10 @@ def me(who: Identity) -> dict[str, Any]:
     actor = who.actor
     about: dict[str, Any] = {"kind": who.kind, "petition_id": who.petition_id}
     if who.kind == "villager":
-        phone = db.session.execute(
-            text("SELECT phone FROM villagers WHERE id = :id"), {"id": actor.person_id}
-        ).scalar_one()
+        account = db.session.execute(
+            text("SELECT id, sealed FROM villagers WHERE id = :id"), {"id": actor.person_id}
+        ).one()
+        phone = store.phone_of(account.id, account.sealed)
         about["phone"] = f"{phone[:3]}****{phone[-4:]}"
     if who.kind != "staff":
         return about

@@ -3,12 +3,11 @@
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import Boolean, CheckConstraint, Date, DateTime, ForeignKey, Index, Integer, SmallInteger, Text, text
+from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKey, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.columns import INSTANT
 from app.extensions import db
-
-INSTANT = DateTime(timezone=True)
 
 
 class SupervisionOrder(db.Model):
@@ -26,7 +25,7 @@ class SupervisionOrder(db.Model):
     level: Mapped[int] = mapped_column(Integer)
     issuer_org_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"))
     target_org_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"))
-    reason: Mapped[str] = mapped_column(Text)  # overdue, dissatisfied, silent, circling, by_hand
+    reason: Mapped[str] = mapped_column(Text)  # overdue, dissatisfied, silent, circling, or the words of who issued it
     colour: Mapped[str] = mapped_column(Text)
     issued_at: Mapped[datetime] = mapped_column(INSTANT)
     due_at: Mapped[datetime] = mapped_column(INSTANT)
@@ -83,6 +82,6 @@ class JobRun(db.Model):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     job: Mapped[str] = mapped_column(Text, index=True)
     started_at: Mapped[datetime] = mapped_column(INSTANT)
-    finished_at: Mapped[datetime] = mapped_column(INSTANT)
+    finished_at: Mapped[datetime] = mapped_column(INSTANT, index=True)
     done: Mapped[int] = mapped_column(Integer)
     failed: Mapped[int] = mapped_column(Integer)

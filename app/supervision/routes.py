@@ -5,7 +5,6 @@ from uuid import UUID
 
 from app import idempotency
 from app.auth import signed_in
-from app.petitions.routes import KEY_HEADER
 from app.supervision import service
 from app.supervision.schemas import (
     DeskPage,
@@ -41,7 +40,7 @@ def list_orders() -> Any:
 @supervision.post("/supervision/orders")
 @supervision.arguments(OrderDraft)
 @supervision.response(201, OrderView)
-@supervision.doc(parameters=[KEY_HEADER])
+@supervision.doc(parameters=[idempotency.KEY_HEADER])
 def issue_order(draft: dict[str, Any]) -> Any:
     """Issue a supervision order by hand."""
     with signed_in("staff") as who:

@@ -21,7 +21,7 @@ from flask import Flask
 from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import clock
+from app import clock, housekeeping
 from app.database import SYSTEM, require_bound_role, transaction
 from app.extensions import db
 from app.files import service as files
@@ -69,15 +69,16 @@ JOBS: tuple[Job, ...] = (
     Job("calendar", 30, lambda stopping: sweeps.recompute_provisional(stopping=stopping)),
     Job("quarantine", 10, lambda stopping: files.scan_quarantined(stopping=stopping)),
     Job("uploads", 300, lambda stopping: files.tidy_uploads(stopping=stopping)),
-    Job("housekeeping", 3600, lambda _stopping: sweeps.housekeeping()),
+    Job("housekeeping", 3600, lambda stopping: housekeeping.tidy(stopping=stopping)),
 )
 DELIVERY = Job("outbox", DELIVERY_SECONDS, lambda stopping: deliver_due(stopping=stopping))
 
 
 def run_worker(app: Flask, jobs: tuple[Job, ...] = JOBS) -> None:
-    """Work until SIGTERM or SIGINT; running jobs finish the case they are at. Raises UnsafeRole for a role too mighty."""
+    """Work until SIGTERM or SIGINT; running jobs finish the case they are at. Raises UnsafeRole and NoAnswer."""
     with app.app_context():
-        require_bound_role()
+        require_bound_role("worker")
+        files.warn_without_scanner()
         url = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     worker = Worker(app, url, jobs)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,11 +4,13 @@ from marshmallow import fields, validate
 
 from app.web import Schema, Text
 
+DESK_LISTS = ("overdue", "dissatisfied", "office_dissatisfied", "reopened", "silent", "circling", "supervised")
+
 
 class DeskQuery(Schema):
     list = fields.String(
         load_default="overdue",
-        validate=validate.OneOf(("overdue", "dissatisfied", "reopened", "silent", "circling", "supervised")),
+        validate=validate.OneOf(DESK_LISTS),
     )
     cursor = fields.String(load_default=None, validate=validate.Length(max=200))
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 100))

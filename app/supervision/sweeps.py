@@ -1,5 +1,5 @@
 """What the worker does by the clock: forced steps, reminders and cards, overdue orders, merged cases,
-new holiday notices, housekeeping.
+new holiday notices.
 
 Every sweep reads what is due page by page, and treats each case in a transaction of its own, as the system actor and
 through the one door. A case that somebody else holds is left for the next round, and one that fails stops no other: so
@@ -10,11 +10,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import Select, delete, func, insert, or_, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import aliased
 
@@ -24,9 +24,9 @@ from app.errors import Problem, Unknown
 from app.extensions import db
 from app.petitions.models import OPEN_STATES, DeadlineRow, Petition
 from app.recusal import service as recusal
-from app.signin.models import Attempt, IdempotencyKey, OneTimeCode, SignInSession
 from app.supervision.models import HolidayYear, SupervisionOrder
-from app.transitions import body_in_charge, lock, move, order_due_at, recompute
+from app.supervision.orders import issue_order
+from app.transitions import body_in_charge, lock, move, recompute
 from workflows.base import MissingFact, NotAllowed, WrongState
 from workflows.petition import PetitionEvent, PetitionState
 from workflows.policies import Policy
@@ -52,9 +52,6 @@ GONE = (
     PetitionState.WITHDRAWN, PetitionState.NOT_ACCEPTED, PetitionState.REDIRECTED, PetitionState.SEALED,
     PetitionState.ENDED,
 )  # fmt: skip
-CODES_KEPT = timedelta(days=1)
-SESSIONS_KEPT = timedelta(days=7)
-KEYS_KEPT = timedelta(days=30)
 
 Stopping = Callable[[], bool]
 Due = tuple[datetime, UUID, UUID]  # when, id of the row that is due, id of its petition
@@ -108,7 +105,9 @@ def _force(_deadline_id: UUID, petition_id: UUID) -> str | None:
     if due.forces == PetitionEvent.EXPIRE and recusal.has_subjects(petition):
         # The office above must be one that nobody is kept from today.
         recusal.refresh(petition)
-    move(petition, due.forces, SYSTEM, policy=due.policy_id)
+    # On line the reply lies where the petitioner filed: that it could be read there is what stands for a proof.
+    online = due.forces == PetitionEvent.DELIVER and petition.channel == "web"
+    move(petition, due.forces, SYSTEM, policy=due.policy_id, **({"delivery": "online"} if online else {}))
     return due.forces
 
 
@@ -144,7 +143,7 @@ def _remind(deadline_id: UUID, petition_id: UUID) -> str | None:
     _give_card(petition, policy.reminders.breach)
     _tell(petition, row, "overdue")
     if policy.opens_order and not _has_order_since(petition.id, row.due_at):
-        open_order(petition, max(petition.level - 1, 1), "overdue")
+        _issue_from(petition, max(petition.level - 1, 1))
     return "overdue"
 
 
@@ -201,34 +200,13 @@ def _lapse_order(order_id: UUID, petition_id: UUID) -> str | None:
     _give_card(petition, "red")
     outbox.announce("order_overdue", petition, order.due_at, once=f"{order.id}|overdue")
     if petition.state != PetitionState.ESCALATED and order.level > 1:
-        open_order(petition, order.level - 1, "overdue", colour="red")
+        _issue_from(petition, order.level - 1)
     return "overdue"
 
 
-def open_order(petition: Petition, level: int, reason: str, *, colour: str = "yellow") -> None:
-    """Issue a supervision order (督办) from the body in charge at `level` to the body that handles the locked case.
-
-    It is to be answered within PT-22. reason: overdue, dissatisfied, silent, circling or by_hand.
-    """
-    due_at = order_due_at()
-    db.session.execute(
-        insert(SupervisionOrder.__table__).values(
-            id=uuid4(),
-            petition_id=petition.id,
-            state="issued",
-            level=level,
-            issuer_org_id=body_in_charge(petition.division_code, level, petition.excluded_org_ids),
-            target_org_id=petition.main_org_id or petition.owner_org_id,
-            reason=reason,
-            colour=colour,
-            issued_at=clock.now(),
-            due_at=due_at,
-            returns=0,
-            overdue=False,
-        )
-    )
-    petition.supervised = True
-    outbox.announce("supervision_order", petition, due_at)
+def _issue_from(petition: Petition, level: int) -> None:
+    issuer = body_in_charge(petition.division_code, level, petition.excluded_org_ids)
+    issue_order(petition, "overdue", level=level, issuer_org_id=issuer)
 
 
 def _has_order_since(petition_id: UUID, moment: datetime) -> bool:
@@ -299,29 +277,6 @@ def recompute_provisional(page: int = PAGE, *, stopping: Stopping = _never) -> S
 def _recompute(deadline_id: UUID, petition_id: UUID) -> str | None:
     recompute(lock(petition_id, skip_locked=True))
     return "recomputed"
-
-
-def housekeeping() -> SweepReport:
-    """Delete what has served its time: codes, idempotency keys older than 30 days, counters of attempts, sessions."""
-    started = time.perf_counter()
-    report = SweepReport()
-    with transaction(SYSTEM):
-        now = clock.now()
-        expired = (
-            delete(OneTimeCode).where(OneTimeCode.expires_at < now - CODES_KEPT),
-            delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEYS_KEPT),
-            delete(Attempt).where(
-                Attempt.window_ends_at < now, or_(Attempt.locked_until.is_(None), Attempt.locked_until < now)
-            ),
-            delete(SignInSession).where(SignInSession.expires_at < now - SESSIONS_KEPT),
-        )
-        for statement in expired:
-            result: Any = db.session.execute(statement.execution_options(synchronize_session=False))
-            report.by_event[statement.table.name] = result.rowcount
-            report.done += result.rowcount
-    report.seen = report.done
-    report.seconds = time.perf_counter() - started
-    return report
 
 
 def _sweep(

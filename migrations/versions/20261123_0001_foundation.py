@@ -23,7 +23,7 @@ def upgrade() -> None:
     roles = {name for (name,) in op.get_bind().execute(text("SELECT rolname FROM pg_roles WHERE rolname IN ('mj_web', 'mj_worker')"))}
     if missing := {"mj_web", "mj_worker"} - roles:
         raise RuntimeError(f"Create the database roles {sorted(missing)} first: see docs/how-to/deploy.md.")
-    for name in ("0001_schema.sql", "0002_access.sql"):
+    for name in ("0001_tables.sql", "0001_access.sql"):
         op.get_bind().exec_driver_sql((SQL / name).read_text(encoding="utf-8").replace("%", "%%"))
 
 

@@ -6,13 +6,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flask import Flask
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import clock, outbox, transitions
 from app.database import SYSTEM, transaction
 from app.directory.models import Appointment, Organisation, StaffAccount
-from app.extensions import db
 from app.petitions.models import Petition
 from app.supervision.models import ClockOffset
 from workflows.actor import Actor, Role
@@ -47,7 +46,7 @@ class Cases:
                 "id": uuid4(), "serial": f"MJ-{uuid4().hex[:16].upper()}", "pin_mac": "-", "version": 1,
                 "filed_at": now, "filed_on": clock.today(), "last_visible_at": now, "division_code": VILLAGE,
                 "title": "村里的账目", "body": "请查一查。", "category": "finance", "channel": "web",
-                "item_type": "appeal", "priority": "P2", "simple": False, "anonymous": False, "people_count": 1,
+                "item_type": "appeal", "priority": "P2", "simple": False, "way": "named", "people_count": 1,
                 "state": "filed", "level": 4, "round": 1, "designated": False, "supervised": False,
                 "owner_org_id": transitions.body_in_charge(VILLAGE, 4),
             }  # fmt: skip
@@ -57,12 +56,10 @@ class Cases:
                     values[column.key] = None if column.nullable else 0 if numbers else []
             petition = Petition(**{**values, **more})
 
-            def store() -> None:
-                row = {column.key: getattr(petition, column.key) for column in Petition.__table__.columns}
-                db.session.execute(insert(Petition.__table__).values(row))
-
-            facts = {"priority": petition.priority, "level": 4, "simple": petition.simple}
-            transitions.open_case(petition, stranger, facts, store)
+            facts = {
+                "priority": petition.priority, "level": 4, "simple": petition.simple, "channel": petition.channel,
+            }  # fmt: skip
+            transitions.open_case(petition, stranger, facts)
             return petition.id
 
     def put(self, *message: Any, **more: Any) -> None:
@@ -76,6 +73,40 @@ class Cases:
             petition = transitions.lock(petition_id)
             transitions.move(petition, event, actor, **facts)
             return petition.state
+
+    def dispatched(self, **more: Any) -> UUID:
+        """A case that lies at a department of the county, not yet signed in."""
+        case = self.file(**more)
+        self.act(case, "auto_register")
+        clerk = self.staff("shangtian.office")
+        self.act(case, "accept", clerk)
+        self.act(case, "dispatch", clerk, main_org_id=self.staff("fenghua.agri").org_id)
+        return case
+
+    def handled(self, **more: Any) -> UUID:
+        """A case that a department of the county handles."""
+        case = self.dispatched(**more)
+        self.act(case, "auto_sign")
+        self.act(case, "start", self.staff("fenghua.agri"), note="已联系信访人")
+        return case
+
+    def answer(self, case: UUID, handler: str = "fenghua.agri") -> None:
+        """Let the body that handles the case answer it, and the answer reach the petitioner."""
+        reply = {"findings": "属实", "legal_basis": "条例", "outcome": "supported"}
+        self.act(case, "submit_reply", self.staff(handler), **reply)
+        self.act(case, "approve_reply", self.staff(f"{handler}.head"))
+        self.act(case, "deliver")
+
+    def resolved(self, **more: Any) -> UUID:
+        """A case that was answered and waits for its rating."""
+        case = self.handled(**more)
+        self.answer(case)
+        return case
+
+    def rate(self, case: UUID, grade: str) -> str:
+        """Let the petitioner rate the answer and return the state it leads to."""
+        reason = "没有解决" if grade == "dissatisfied" else None
+        return self.act(case, "rate", STRANGER, grade=grade, office_grade="basic", reason=reason)
 
     def staff(self, username: str) -> Actor:
         """A demonstration account as actor."""

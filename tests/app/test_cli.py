@@ -193,7 +193,8 @@ def test_a_backup_restores_into_an_empty_database_with_policies_and_rights(run, 
     target = tmp_path / "mingjian.backup"
     done = run("backup", target)
     assert done.exit_code == 0, done.output
-    assert target.stat().st_mode & 0o777 == 0o600
+    keys = tmp_path / "mingjian.backup.keys"
+    assert {one.stat().st_mode & 0o777 for one in (target, keys)} == {0o600}
     assert run("backup", target).exit_code == 1
 
     full = run("restore", target)
@@ -206,7 +207,7 @@ def test_a_backup_restores_into_an_empty_database_with_policies_and_rights(run, 
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
     fresh = db_session.get_bind().engine.url.set(database=name).render_as_string(hide_password=False)
     try:
-        restored = run("restore", target, url=fresh)
+        restored = run("restore", target, "--keys", keys, url=fresh)
         assert restored.exit_code == 0, restored.output
         rights = """
             SELECT (SELECT count(*) FROM pg_policies), (SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'),

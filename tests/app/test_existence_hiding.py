@@ -23,6 +23,7 @@ from app.messages.service import Channels, deliver_due
 from app.petitions.models import Petition
 from app.recusal.sweeps import sweep_recusals
 from app.supervision.models import SupervisionOrder
+from app.supervision.schemas import DESK_LISTS
 from tests.app.cases import VILLAGE
 from tests.app.test_petition_story import draft
 from tests.conftest import PASSWORD, application, clone
@@ -46,11 +47,14 @@ LISTS = {
     "/api/v1/petitions/search": [{"q": WORDS}, {"q": WORDS[:2]}, {"q": "租金"}, {"q": "租金", "limit": 1}],
     "/api/v1/petitions/export.csv": [{}, {"open": "true"}, {"supervised": "true"}],
     "/api/v1/supervision/desk": [
-        {"list": one} for one in ("overdue", "dissatisfied", "reopened", "silent", "circling", "supervised")
+        {"list": one} for one in DESK_LISTS
     ],
     "/api/v1/divisions": [{}, {"parent": "330213"}],
     "/api/v1/organisations": [{"division": "330213"}],
     "/api/v1/inbox": [{}, {"unread": "true"}, {"limit": 1}],
+    "/api/v1/identity-openings": [{}],
+    "/api/v1/reads": [{}, {"limit": 1}],
+    "/api/v1/data-requests": [{}, {"open": "false"}],
     "/api/v1/outbox/dead": [{}, {"limit": 1}],
 }  # fmt: skip
 
@@ -96,6 +100,7 @@ class World:
         self.frozen.at(step)
         answer = self.client.post("/api/v1/petitions", json=draft(VILLAGE, **more), headers={"Idempotency-Key": f"{step:022d}"})
         assert answer.status_code == 201, answer.get_data(as_text=True)
+        self.receipt = answer.json
         return answer.json["id"]
 
     def act(self, step, case, username, event, **facts):
@@ -129,8 +134,10 @@ class World:
         self.ids |= {"first": first, "second": second}
 
     def build_hidden(self):
-        case = self.file(100, body=f"{WORDS},租金未付。", claimed_fen=100, **SUBJECTS)
+        case = self.file(100, body=f"{WORDS},租金未付。", claimed_fen=100, way="confidential", **SUBJECTS)
+        asked_data = self.ask_about_data(105)
         self.handle(110, case)
+        opening = self.open_identity(116, case)
         written = self.post(120, f"/api/v1/petitions/{case}/messages", {"body": "请补充材料"}, LATER)
         self.frozen.at(130)
         attachment = Attachment(
@@ -164,9 +171,30 @@ class World:
             "inbox_id": str(self.session.scalar(
                 select(InboxMessage.id).where(InboxMessage.petition_id == row.id, InboxMessage.account_id == self.account(LATER)).limit(1)
             )),
-            "written": written.json["id"], "code": VILLAGE, "account_id": str(self.account(LATER)),
+            "opening_id": opening, "request_id": asked_data, "written": written.json["id"], "code": VILLAGE, "account_id": str(self.account(LATER)),
         }  # fmt: skip
         self.session.rollback()
+
+    def ask_about_data(self, step):
+        """The petitioner of the last filing asks for a correction."""
+        self.frozen.at(step)
+        given = {name: self.receipt[name] for name in ("serial", "pin")}
+        token = self.client.post("/api/v1/auth/receipt/sign-in", json=given).json["access_token"]
+        answer = self.client.post(
+            "/api/v1/my-data/requests",
+            json={"petition_id": self.receipt["id"], "kind": "correct", "wish": "姓名写错了"},
+            headers={"Authorization": f"Bearer {token}", "Idempotency-Key": f"{step:022d}"},
+        )
+        assert answer.status_code == 201, answer.get_data(as_text=True)
+        return answer.json["id"]
+
+    def open_identity(self, step, case):
+        """One asks, another grants, and the first looks: on record, each of it."""
+        path = f"/api/v1/petitions/{case}/identity-openings"
+        asked = self.post(step, path, {"reason": "电话不通,需上门核对反映人的住址和联系方式。"}, "shangtian.discipline.head").json["id"]
+        self.post(step + 1, f"/api/v1/identity-openings/{asked}/actions/grant", None, "fenghua.head", expect=200)
+        self.post(step + 2, f"/api/v1/identity-openings/{asked}/actions/open", None, "shangtian.discipline.head", expect=200)
+        return asked
 
     def account(self, username):
         return self.session.scalar(select(StaffAccount.id).where(StaffAccount.username == username))
@@ -190,7 +218,7 @@ class World:
     def ask(self, step, username, method, path, **more):
         """(status, headers, bytes, statements) of one request; what differs by its nature is masked."""
         self.headers(username)
-        self.frozen.at(step, minutes=400)
+        self.frozen.at(f"{step} {username}", minutes=400)  # what one account writes collides with nobody else's
         self.statements.clear()
         headers = {**self.tokens[username], **more.pop("headers", {})}
         answer = self.client.open(path, method=method, headers=headers, **more)
@@ -230,7 +258,7 @@ def made_up(shape, ids):
     if kind == "boolean":
         return False
     formats = {"uuid": ids["account_id"], "date": "2026-11-01", "date-time": "2026-11-01T00:00:00+08:00"}
-    return formats.get(shape.get("format"), "给定的内容")
+    return formats.get(shape.get("format"), "给定的内容" * (1 + shape.get("minLength", 0) // 5))
 
 
 def requests_of(ids):
@@ -240,7 +268,7 @@ def requests_of(ids):
         for method in ("get", "head", "post", "patch", "options"):
             if method not in operations or path.startswith("/api/v1/auth/") and method != "get":
                 continue
-            if method == "post" and "{" not in path and not path.endswith("/supervision/orders"):
+            if method == "post" and "{" not in path and not path.endswith(("/supervision/orders", "/my-data/requests")):
                 continue  # files something new, which says nothing of what is there
             variants = [path.format(**ids, link=ids["token"])]
             if "/inbox/{message_id}" in path:

@@ -63,7 +63,7 @@ def inbox_of(session, **wanted):
 
 
 def test_a_filing_reaches_the_inbox_of_the_office_in_charge_and_of_the_petitioner(cases, worker_app, db_session):
-    villager = Villager(id=uuid4(), phone="13800000009", created_at=clock.now())
+    villager = Villager(id=uuid4(), phone_mac="-", sealed={}, created_at=clock.now())
     db_session.add(villager)
     db_session.commit()
     case = cases.file(villager_id=villager.id)

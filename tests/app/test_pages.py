@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 import app.pages
+from app.identity import store
 from app.pages.text import CONTENT_SECURITY_POLICY, catalogue
 from app.petitions.models import Petition
 from app.petitions.schemas import CATEGORIES, REJECT_REASONS, ROUTES, SUSPENSION_REASONS
+from app.privacy.own_data import GROUNDS
 from app.timeline import PUBLIC_EVENTS
 from workflows.petition import GRADES, OUTCOMES, RECHECK_OUTCOMES, REVIEW_OUTCOMES, PetitionState
 
@@ -166,17 +168,16 @@ def test_what_was_written_is_what_is_stored(db_session: Session, phone: FlaskCli
     assert stored.body == "村里租了我家三亩地。\n两年没有付钱。"
     assert stored.claimed_fen == 120_050
     assert [one["name"] for one in stored.accused] == ["竺某"]
-    person = db_session.execute(
-        text("SELECT name, phone FROM petitioners WHERE petition_id = :id"), {"id": stored.id}
-    ).one()
-    assert tuple(person) == ("陈小妹", "13800001234")
+    sealed = db_session.execute(text(f"SELECT {store.SEALED}"), {"id": stored.id}).scalar_one()
+    (person,) = store.opened(stored.id, sealed, store.keyring())
+    assert (person["name"], person["phone"]) == ("陈小妹", "13800001234")
 
 
 def test_an_anonymous_filing_keeps_no_identity_even_when_it_was_typed(db_session: Session, phone: FlaskClient) -> None:
     serial, _pin = file_case(phone, who="anonymous")
     stored = db_session.query(Petition).filter_by(serial=serial).one()
-    assert stored.anonymous
-    count = text("SELECT count(*) FROM petitioners WHERE petition_id = :id")
+    assert stored.way == "anonymous"
+    count = text("SELECT count(*) FROM sealed.identities WHERE petition_id = :id")
     assert db_session.execute(count, {"id": stored.id}).scalar() == 0
 
 
@@ -200,11 +201,23 @@ def test_mistakes_bring_the_form_back_with_everything_that_was_written(phone: Fl
     assert hidden(again, "key") == key
 
 
-@pytest.mark.parametrize("who", ["named", "anonymous"])
+@pytest.mark.parametrize("who", ["named", "confidential", "anonymous"])
 def test_name_and_a_way_to_be_told_are_asked_of_a_named_petitioner_only(phone: FlaskClient, who: str) -> None:
     key = hidden(phone.get(FORM_ADDRESS), "key")
     answer = phone.post("/p/file", data=filled(key, who=who, name="", phone=""))
-    assert answer.status_code == (422 if who == "named" else 303)
+    assert answer.status_code == (303 if who == "anonymous" else 422)
+
+
+def test_the_form_shows_what_each_way_means_before_anything_is_sent(phone: FlaskClient) -> None:
+    shown = words(phone.get(FORM_ADDRESS))
+    for way in ("named", "confidential", "anonymous"):
+        assert catalogue()[f"file.who.{way}.then"][0] in shown
+    assert 'href="/p/privacy"' in phone.get(FORM_ADDRESS).text
+
+
+def test_the_privacy_notice_names_the_rights_and_the_days_in_both_languages(phone: FlaskClient) -> None:
+    assert "15个工作日" in words(phone.get("/p/privacy"))
+    assert "15 working days" in words(phone.get("/p/privacy?lang=en"))
 
 
 def test_a_form_of_another_site_is_refused(phone: FlaskClient) -> None:
@@ -239,7 +252,7 @@ def test_a_photo_comes_with_the_filing(phone: FlaskClient) -> None:
 def test_a_refused_photo_does_not_lose_the_petition(phone: FlaskClient) -> None:
     serial, pin = file_case(phone, photo=(io.BytesIO(b"MZ this is a program"), "photo.jpg"))
     receipt = words(phone.get("/p/receipt"))
-    assert serial in receipt and pin in receipt and "材料没有传上" in receipt
+    assert serial in receipt and pin in receipt and "照片没有传上" in receipt
 
 
 def test_a_form_sent_twice_brings_its_photo_once(phone: FlaskClient) -> None:
@@ -260,7 +273,7 @@ def test_number_and_pin_open_the_case_on_any_phone(app: Flask, phone: FlaskClien
     case = look_up(other, f" {serial.lower()} ", pin)
     assert serial in case.text
     assert "两年没有拿到租金" in words(case)
-    assert "您提交了信访件" in words(case)
+    assert "您反映了这件事" in words(case)
 
 
 def test_a_wrong_pin_opens_nothing_and_sets_no_cookie(phone: FlaskClient, app: Flask) -> None:
@@ -363,8 +376,8 @@ def test_an_answered_case_shows_the_body_the_last_day_and_the_rating_form(
     assert "宋志平" not in case, "a person's name is no business of the page"
     assert "前评价" in case
     assert re.search(r"您评价 最迟 \d+年\d+月\d+日 — 还有 \d+ 天", case)
-    assert re.search(r"您申请复查 最迟 \d+年\d+月\d+日 — 还有 \d+ 天", case)
-    assert "已转办; 交给：奉化区农业农村局" in case
+    assert re.search(r"您可以请上一级再查（复查） 最迟 \d+年\d+月\d+日 — 还有 \d+ 天", case)
+    assert "已安排办理; 交给：奉化区农业农村局" in case
 
 
 def test_the_answer_is_shown_with_its_conclusion_and_its_legal_basis(
@@ -403,7 +416,7 @@ def test_a_dissatisfied_rating_takes_the_case_up(
     assert sent.status_code == 303, words(sent)
     case = words(phone.get(sent.location))
     assert "已交上一级" in case
-    assert "您申请复查 最迟" not in case, "a right that can not be used now has no date"
+    assert "您可以请上一级再查（复查） 最迟" not in case, "a right that can not be used now has no date"
     assert "现在由谁负责: 奉化区信访局" in case, "the body that answered has it no longer"
     assert "钱还是没有拿到" in case
     assert db_session.query(Petition).filter_by(serial=answered[0]).one().state == PetitionState.DISSATISFIED
@@ -419,6 +432,120 @@ def test_a_rating_given_on_an_old_page_is_not_taken(phone: FlaskClient, answered
     answer = phone.post("/p/case/rate", data={"version": "1", "office_grade": "basic", "body_grade": "basic"})
     assert answer.status_code == 412
     assert answer.mimetype == "text/html"
+
+
+# --- danger, children, and what somebody else wrote down -------------------------------------------------------------
+
+
+def stored(look: Session, serial: str, column: str) -> Any:
+    found = look.execute(text(f"SELECT {column} FROM petitions WHERE serial = :s"), {"s": serial}).scalar_one()
+    look.rollback()
+    return found
+
+
+def test_danger_told_on_the_first_question_makes_the_case_most_urgent(phone: FlaskClient, db_session: Session) -> None:
+    form = phone.get(f"/p/file?danger=called&place={SHANGYI}")
+    assert 'href="tel:110"' in form.text and "按最紧急的来办" in words(form)
+    wrong = phone.post("/p/file", data=filled(hidden(form, "key"), danger="called", title=""))
+    assert wrong.status_code == 422 and hidden(wrong, "danger") == "called", "a mistake must not lose the danger"
+    sent = phone.post("/p/file", data=filled(hidden(wrong, "key"), danger=hidden(wrong, "danger")))
+    receipt = phone.get(sent.location)
+    assert 'href="tel:120"' in receipt.text
+    assert stored(db_session, re.findall(r'class="code">([^<]+)<', receipt.text)[0], "priority") == "P0"
+
+
+@pytest.mark.parametrize("danger", ["no", "now", "P0", ""])
+def test_no_other_word_in_the_form_makes_a_case_urgent(phone: FlaskClient, db_session: Session, danger: str) -> None:
+    serial, _pin = file_case(phone, danger=danger, priority="P0")
+    assert stored(db_session, serial, "priority") == "P2"
+
+
+def test_a_child_is_asked_for_a_grown_up_and_may_do_without_a_name(phone: FlaskClient, db_session: Session) -> None:
+    form = phone.get(FORM_ADDRESS)
+    wrong = phone.post("/p/file", data=filled(hidden(form, "key"), under_14="yes"))
+    assert wrong.status_code == 422 and 'id="e-guardian"' in wrong.text
+    assert '<input type="checkbox" name="under_14" value="yes" checked>' in wrong.text
+    child = {"under_14": "yes", "guardian": "陈大伯", "guardian_phone": "138 0000 9999"}
+    serial, _pin = file_case(phone, **child)
+    case = stored(db_session, serial, "id")
+    found = db_session.scalar(text(f"SELECT {store.SEALED}"), {"id": case})
+    with phone.application.app_context():
+        people = [(one["part"], one["name"], one["phone"]) for one in store.open_sealed(case, found)]
+    assert ("guardian", "陈大伯", "13800009999") in people
+    serial, _pin = file_case(phone, under_14="yes", who="anonymous")
+    assert db_session.scalar(text(f"SELECT {store.SEALED}"), {"id": stored(db_session, serial, "id")}) is None
+
+
+@pytest.fixture
+def written_down(phone: FlaskClient, as_staff: Callable[[str], dict[str, str]], new_key: Any) -> tuple[str, str]:
+    """Id and number of a case that a grid worker filed for somebody, who has looked it up on this phone."""
+    draft = {
+        "division_code": SHANGYI, "title": "低保没有批下来", "body": "他说一百元。", "name": "陈小妹", "phone": "13800001234",
+        "channel": "helper",
+    }  # fmt: skip
+    made = phone.post("/api/v1/intake/petitions", json=draft, headers={**as_staff("shangyi.grid"), **new_key()})
+    assert made.status_code == 201, made.text
+    look_up(phone, made.json["serial"], made.json["pin"])
+    return made.json["id"], made.json["serial"]
+
+
+def test_what_somebody_else_wrote_is_shown_as_written_until_it_is_confirmed(
+    phone: FlaskClient, written_down: tuple[str, str], db_session: Session
+) -> None:
+    page = phone.get("/p/case")
+    assert "这是别人替您写的，请您核对" in words(page) and "有人替您填了这份表" in words(page)
+    assert words(page).index("他说一百元。") < words(page).index("现在到哪一步")
+    assert phone.post("/p/case/record", data={"answer": "confirm"}).status_code == 303
+    after = words(phone.get("/p/case"))
+    assert "请您核对" not in after and "您确认了记录" in after
+    assert stored(db_session, written_down[1], "confirmed_at") is not None
+
+
+def test_this_is_not_what_i_said_reaches_the_staff_and_confirms_nothing(
+    phone: FlaskClient, written_down: tuple[str, str], db_session: Session, as_staff: Callable[[str], dict[str, str]]
+) -> None:
+    empty = phone.post("/p/case/record", data={"said": " "})
+    assert empty.status_code == 422 and 'id="e-said"' in empty.text
+    assert phone.post("/p/case/record", data={"said": "我说的是一千元"}).status_code == 303
+    page = words(phone.get("/p/case"))
+    assert "您已经说明这份记录不对" in page and "对，这是我说的" in page
+    assert stored(db_session, written_down[1], "confirmed_at") is None
+    seen = phone.get(f"/api/v1/petitions/{written_down[0]}", headers=as_staff("shangtian.office")).json
+    assert [one["body"] for one in seen["messages"]] == ["我说的是一千元"]
+
+
+def test_a_case_of_ones_own_asks_for_no_confirmation(phone: FlaskClient) -> None:
+    assert "请您核对" not in words(look_up(phone, *file_case(phone)))
+
+
+# --- mistakes on the page of the case --------------------------------------------------------------------------------
+
+
+def test_a_rating_without_a_grade_comes_back_with_the_reason_that_was_written(
+    phone: FlaskClient, answered: tuple[str, str]
+) -> None:
+    back = phone.post("/p/case/rate", data={"office_grade": "basic", "reason": "钱没有到账"})
+    assert back.status_code == 422
+    assert 'id="e-body-grade"' in back.text and "钱没有到账" in back.text
+    assert re.search(r'name="office_grade" value="basic" required checked', back.text)
+
+
+@pytest.mark.parametrize(
+    ("address", "field", "value", "told"),
+    [
+        ("/p/case/messages", "body", "", "e-message"),
+        ("/p/case/messages", "body", "长" * 5001, "e-message"),
+        ("/p/case/ask_review", "reason", "", "e-ask_review-reason"),
+        ("/p/case/ask_review", "reason", "长" * 2001, "e-ask_review-reason"),
+        ("/p/case/files", "photo", "", "e-photo"),
+    ],
+)
+def test_a_mistake_is_told_beside_its_field_and_loses_nothing(
+    phone: FlaskClient, answered: tuple[str, str], address: str, field: str, value: str, told: str
+) -> None:
+    back = phone.post(address, data={field: value})
+    assert back.status_code == 422 and f'id="{told}"' in back.text
+    assert value in back.text
 
 
 # --- every page ------------------------------------------------------------------------------------------------------
@@ -500,7 +627,7 @@ def test_every_text_is_there_in_both_languages() -> None:
 
 def test_every_text_that_a_template_or_route_asks_for_exists() -> None:
     for source in [*TEMPLATES, *HERE.glob("*.py")]:
-        for key in re.findall(r"\bt\('([a-z_.0-9]+)'[,)]|\bt\(\"([a-z_.0-9]+)\"[,)]", source.read_text()):
+        for key in re.findall(r"\b(?:t|both|row)\('([a-z_.0-9]+)'[,)]|\bt\(\"([a-z_.0-9]+)\"[,)]", source.read_text()):
             assert "".join(key) in catalogue(), (source.name, key)
 
 
@@ -547,3 +674,28 @@ def test_text_stands_out_from_its_background_and_targets_are_large() -> None:
     for rule in (".button, button", ".choice", "input, select, textarea", ".bar a"):
         found = re.search(rf"^{re.escape(rule)} {{[^}}]*min-height: (\d+)px", css, re.MULTILINE)
         assert found and int(found[1]) >= 44, rule
+
+
+def test_my_data_is_shown_copied_and_asked_about_on_the_phone(phone: FlaskClient, db_session: Session) -> None:
+    serial, pin = file_case(phone, who="confidential")
+    phone.post("/p/case", data={"serial": serial, "pin": pin})
+    shown = words(phone.get("/p/my-data"))
+    assert serial in shown and "陈小妹" in shown and "13800001234" in shown
+    copy = phone.get("/p/my-data/copy")
+    assert copy.headers["Content-Disposition"] == 'attachment; filename="my-data.json"'
+    assert copy.json["cases"][0]["serial"] == serial
+    asked = phone.post("/p/my-data", data={"kind": "correct", "wish": "电话换了", "phone": "13800009999"})
+    assert (asked.status_code, asked.headers["Location"]) == (303, "/p/my-data?done=1")
+    assert "最迟" in words(phone.get("/p/my-data"))
+    again = phone.post("/p/my-data", data={"kind": "correct", "wish": "再改一次"})
+    assert again.status_code == 409 and "同类请求正在处理" in words(again)
+    assert phone.post("/p/my-data", data={"kind": "nothing", "wish": "x"}).status_code == 422
+
+
+def test_every_ground_of_a_refusal_has_plain_words() -> None:
+    assert {f"mine.ground.{one}" for one in GROUNDS} <= set(catalogue())
+
+
+def test_my_data_without_a_receipt_leads_to_the_look_up(app: Flask) -> None:
+    answer = app.test_client().get("/p/my-data")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/p/case")

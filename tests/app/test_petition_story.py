@@ -1,8 +1,10 @@
 """The main job over HTTP: file, handle, answer, rate, and up after a bad rating."""
 
+import pytest
 from sqlalchemy import text
 
 from app.supervision import sweeps
+from app.supervision.scheduler import JOBS
 
 
 def draft(place, **more):
@@ -201,3 +203,139 @@ def test_an_order_ends_with_the_round_that_it_asked_for(client, db_session, as_s
     assert len(client.get("/api/v1/supervision/orders", headers=county).json["items"]) == 1
     case.act(county, "rehandle", main_org_id=org(db_session, "fenghua.agri"))
     assert client.get("/api/v1/supervision/orders", headers=county).json["items"] == []
+
+
+def test_an_accusation_that_is_routed_to_discipline_leaves_the_sight_of_the_office(client, db_session, as_staff, new_key):
+    filed = client.post(
+        "/api/v1/petitions", json=draft(a_village(db_session), item_type="accusation"), headers=new_key()
+    )
+    case = Case(client, filed.json["id"])
+    office = as_staff("shangtian.office")
+    case.act(office, "register")
+    assert case.act(office, "route-to-discipline")["state"] == "sealed"
+    case.see(office, expect=404)
+    case.see(as_staff("fenghua.office"), expect=404)
+    assert case.see(as_staff("shangtian.discipline"))["state"] == "sealed"
+
+
+def test_the_time_for_a_second_handling_cannot_be_extended(client, db_session, as_staff, new_key):
+    case, own, _receipt, _head = answered(client, db_session, as_staff, new_key)
+    case.act(as_staff("shangtian.discipline.head"), "approve-reply")
+    case.act(as_staff("shangtian.office"), "deliver", proof="当面送达")
+    case.act(own, "rate", grade="dissatisfied", office_grade="basic", reason="钱没有到账")
+    case.act(as_staff("fenghua.office"), "rehandle", main_org_id=org(db_session, "fenghua.agri"))
+    bureau = as_staff("fenghua.agri")
+    offered = {action["name"] for action in case.see(bureau)["allowed_actions"]}
+    assert "request_suspension" in offered and "request_extension" not in offered
+    refused = case.act(bureau, "request-extension", expect=403, days=5, reason="需核对账目")
+    assert (refused["type"], refused["reason"]) == ("/problems/not-allowed", "extension-not-provided")
+
+
+def test_the_petitioner_is_shown_the_statutory_limit_beside_the_local_one(client, db_session, as_staff, new_key):
+    case, own, _receipt, _head = answered(client, db_session, as_staff, new_key)
+    shown = {one["policy"]: one for one in case.see(own)["promises"]}
+    assert (shown["PT-05"]["statutory"], shown["PT-12"]["statutory"]) == (True, False)
+    assert shown["PT-12"]["due_on"] < shown["PT-05"]["due_on"]
+    assert case.see(own)["next_policy"] == "PT-12"
+
+
+def approved(client, db_session, as_staff, new_key, channel=None):
+    """A case whose reply has just been approved; filed on line, or written down by the office."""
+    office = as_staff("shangtian.office")
+    if channel is None:
+        receipt = client.post("/api/v1/petitions", json=draft(a_village(db_session)), headers=new_key()).json
+    else:
+        body = draft(a_village(db_session), channel=channel)
+        receipt = client.post("/api/v1/intake/petitions", json=body, headers={**office, **new_key()}).json
+    case, discipline = Case(client, receipt["id"]), as_staff("shangtian.discipline")
+    case.act(office, "register")
+    case.act(office, "accept")
+    case.act(office, "dispatch", main_org_id=org(db_session, "shangtian.discipline"))
+    case.act(discipline, "sign")
+    case.act(discipline, "start", note="已联系反映人")
+    case.act(discipline, "submit-reply", findings="租金拖欠属实", legal_basis="民法典", outcome="supported")
+    assert case.act(as_staff("shangtian.discipline.head"), "approve-reply")["state"] == "replied"
+    return case, receipt
+
+
+def sweep(worker_app):
+    with worker_app.app_context():
+        return sweeps.sweep_due()
+
+
+def test_a_reply_to_somebody_who_filed_on_line_arrives_at_the_next_sweep(
+    client, db_session, as_staff, new_key, worker_app
+):
+    case, receipt = approved(client, db_session, as_staff, new_key)
+    assert sweep(worker_app).by_event == {"deliver": 1}
+    token = client.post("/api/v1/auth/receipt/sign-in", json={"serial": receipt["serial"], "pin": receipt["pin"]}).json
+    view = case.see({"Authorization": f"Bearer {token['access_token']}"})
+    assert (view["state"], view["colour"]) == ("resolved", None)
+    delivered = view["timeline"][-1]
+    assert (delivered["event"], delivered["facts"]["delivery"]) == ("deliver", "online")
+    assert delivered["facts"]["findings"] == "租金拖欠属实"
+    assert "rate" in {action["name"] for action in view["allowed_actions"]}
+    by, breached = db_session.execute(
+        text(
+            "SELECT e.actor_kind, d.breached FROM petition_events e JOIN deadlines d USING (petition_id) "
+            "WHERE e.event = 'deliver' AND d.policy_id = 'PT-26'"
+        )
+    ).one()
+    assert (by, breached) == ("system", False)
+
+
+@pytest.mark.parametrize("channel", ["letter", "phone", "visit"])
+def test_a_reply_to_a_letter_a_call_or_a_visit_waits_for_whoever_brings_it(
+    client, db_session, as_staff, new_key, worker_app, channel
+):
+    case, _receipt = approved(client, db_session, as_staff, new_key, channel)
+    assert sweep(worker_app).seen == 0
+    office = as_staff("shangtian.office")
+    case.act(office, "deliver", expect=422)
+    assert case.act(office, "deliver", proof="当面送达,本人签收")["state"] == "resolved"
+
+
+def test_a_reply_that_nobody_brings_counts_as_delivered_after_a_working_day(
+    client, db_session, as_staff, new_key, worker_app
+):
+    case, _receipt = approved(client, db_session, as_staff, new_key, "letter")
+    db_session.execute(text("INSERT INTO clock_offset (singleton, seconds) VALUES (1, 86400 * 14)"))
+    db_session.commit()
+    assert sweep(worker_app).by_event == {"deliver": 1}
+    facts = db_session.scalar(text("SELECT facts FROM petition_events WHERE event = 'deliver'"))
+    assert (facts["policy"], "delivery" in facts) == ("PT-26", False)
+
+
+def test_the_worker_looks_for_what_is_due_within_a_minute():
+    assert next(job.seconds for job in JOBS if job.name == "deadlines") <= 60
+
+
+def test_a_bad_grade_for_the_office_alone_closes_the_case_and_is_on_the_desk_above(
+    client, db_session, as_staff, new_key
+):
+    case, own, _receipt, _head = answered(client, db_session, as_staff, new_key)
+    case.act(as_staff("shangtian.discipline.head"), "approve-reply")
+    case.act(as_staff("shangtian.office"), "deliver", proof="当面送达")
+    assert case.act(own, "rate", grade="satisfied", office_grade="dissatisfied")["state"] == "rated"
+
+    def desk(username):
+        path = "/api/v1/supervision/desk?list=office_dissatisfied"
+        return [row["id"] for row in client.get(path, headers=as_staff(username)).json["items"]]
+
+    assert desk("fenghua.office") == desk("ningbo.office") == [case.id]
+    assert desk("shangtian.discipline") == []
+    case.act(own, "change-rating", grade="satisfied", office_grade="basic")
+    assert desk("fenghua.office") == []
+
+
+def test_a_message_sent_twice_is_one_message_and_its_text_is_kept_in_one_place(client, db_session, new_key):
+    receipt = client.post("/api/v1/petitions", json=draft(a_village(db_session)), headers=new_key()).json
+    token = client.post("/api/v1/auth/receipt/sign-in", json={"serial": receipt["serial"], "pin": receipt["pin"]}).json
+    headers = {"Authorization": f"Bearer {token['access_token']}", **new_key()}
+    path = f"/api/v1/petitions/{receipt['id']}/messages"
+    answers = [client.post(path, json={"body": "只说给经办人听"}, headers=headers) for _ in range(2)]
+    assert [one.status_code for one in answers] == [201, 201] and answers[0].json == answers[1].json
+    assert answers[0].json["body"] == "只说给经办人听"
+    assert db_session.execute(text("SELECT count(*) FROM case_messages")).scalar_one() == 1
+    kept = db_session.execute(text("SELECT string_agg(answer::text, '') FROM idempotency_keys")).scalar_one()
+    assert "只说给经办人听" not in kept

@@ -193,7 +193,8 @@ def test_a_marriage_of_the_head_takes_a_case_that_had_begun_one_level_up(world):
     conclusion = world.session.execute(
         text("SELECT due_at, live FROM deadlines WHERE petition_id = :id AND policy_id IN ('PT-05', 'PT-12')"), {"id": case.id}
     ).all()
-    assert conclusion == [(due, True)], "the clock of the law runs on"
+    assert min(one.due_at for one in conclusion) == due, "the clock of the law runs on, and the local one beside it"
+    assert [one.live for one in conclusion] == [True, True]
     world.as_staff("fenghua.office")
     case.act(world.as_staff("fenghua.office"), "rehandle", main_org_id=org(world.session, "fenghua.agri"))
 

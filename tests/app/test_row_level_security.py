@@ -12,7 +12,7 @@ from tests.conftest import settings_for
 
 CASE_TABLES = (
     "petitions", "petition_events", "deadlines", "supervision_orders", "ratings", "case_messages", "meetings",
-    "money_entries", "attachments", "petitioners", "outbox", "inbox", "exclusions",
+    "money_entries", "attachments", "sealed.identities", "sealed.data_keys", "outbox", "inbox", "exclusions",
 )  # fmt: skip
 COUNTY = {
     "mj.kind": "staff", "mj.role": "petition_office", "mj.reach": "area", "mj.lo": "330213", "mj.hi": "330213:",
@@ -89,7 +89,7 @@ def test_every_table_that_hangs_on_a_petition_has_row_level_security(db_session)
 def test_a_county_sees_its_own_cases_and_what_hangs_on_them(web, two_cases):
     be(web)
     assert [str(one) for (one,) in web.execute("SELECT id FROM petitions")] == [two_cases[0]]
-    for table in ("petition_events", "deadlines", "case_messages", "attachments", "petitioners"):
+    for table in ("petition_events", "deadlines", "case_messages", "attachments", "sealed.identities", "sealed.data_keys"):
         owners = {str(one) for (one,) in web.execute(f"SELECT DISTINCT petition_id FROM {table}")}
         assert owners == {two_cases[0]}, table
 
@@ -195,7 +195,7 @@ def bound_as(settings, role):
     application = create_app(settings, role=role)
     with application.app_context():
         try:
-            require_bound_role()
+            require_bound_role("web")
         finally:
             db.session.remove()
             db.engine.dispose()

@@ -244,6 +244,7 @@ def test_a_second_run_says_where_the_first_one_is_and_leaves_it_alone(start, por
     second = start()
     assert second.finish() == 3
     assert f"already running at http://127.0.0.1:{port} (pid {first.process.pid})" in second.output
+    assert "VAR_DIR=var2 PORT=8001 make run" in second.output
     assert len(first.children()) == 3
     assert first.end() == 0
 
@@ -257,6 +258,36 @@ def test_a_taken_port_is_named_before_anything_slow_happens(start, port):
     assert f"PORT {port} on 127.0.0.1 can not be used" in run.output
     assert f"PORT={port + 1} make run" in run.output
     assert "PostgreSQL" not in run.output
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.9"])
+def test_an_address_that_is_not_ours_names_host_and_not_the_port(start, host):
+    run = start({"HOST": host})
+    assert run.finish() == 4
+    assert f"HOST {host} is no address of this machine" in run.output
+    assert "PORT=" not in run.output
+
+
+def test_a_folder_that_can_not_be_written_is_named_with_its_setting(start, tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
+        run = start({"VAR_DIR": str(place)})
+        assert run.finish() == 1
+        assert f"VAR_DIR {place} can not be written" in run.output
+        assert "VAR_DIR=$HOME/mingjian make run" in run.output
+
+
+def test_databases_that_do_not_answer_are_all_named_before_anything_starts(start, tmp_path):
+    silent = {
+        variable: f"postgresql://mj_{role}:geheim@127.0.0.1:1/mingjian"
+        for role, variable in (("web", "DATABASE_URL"), ("worker", "WORKER_DATABASE_URL"))
+    }
+    run = start(silent | {"MINGJIAN_MODE": "production", "SECRET_KEY": "k" * 40, "VAR_DIR": str(tmp_path)})
+    assert run.finish() == 1
+    assert "  - DATABASE_URL: connection" in run.output
+    assert "  - WORKER_DATABASE_URL: connection" in run.output
+    assert "geheim" not in run.output
+    assert "starting" not in run.output
 
 
 def test_whatever_ends_by_itself_is_started_again(start, var_dir):
@@ -321,7 +352,7 @@ def test_unusable_settings_are_all_named_and_nothing_starts(start):
 
 
 def test_half_a_set_of_addresses_is_refused(start):
-    run = start({"DATABASE_URL": "postgresql://mj_web@db/mingjian", "SECRET_KEY": "k" * 32})
+    run = start({"DATABASE_URL": "postgresql://mj_web@db/mingjian", "SECRET_KEY": "k" * 32, "MASTER_KEY_FILE": "/k"})
     assert run.finish() == 2
     assert "WORKER_DATABASE_URL is missing" in run.output
 
@@ -331,7 +362,8 @@ def plan_for():
     urls = Urls(owner="postgresql://mj_owner@/m", web="postgresql://mj_web@/m", worker="postgresql://mj_worker@/m")
 
     def make(mode: str, **changes: str):
-        given = {"MINGJIAN_MODE": mode, "SECRET_KEY": "k" * 40, "DATABASE_URL": urls.web} | changes
+        keys = {"SECRET_KEY": "k" * 40, "MASTER_KEY_FILE": "/etc/mingjian/master_key"}
+        given = {"MINGJIAN_MODE": mode, "DATABASE_URL": urls.web} | keys | changes
         settings = Settings.from_environment(given)
         return standard_plan(settings, urls, given | {"OWNER_DATABASE_URL": urls.owner, "LANG": "C"})
 
@@ -351,6 +383,14 @@ def test_web_worker_and_migrations_get_the_address_of_their_own_role_only(plan_f
         assert command.environment["SECRET_KEY"] == "k" * 40
         assert command.environment["LANG"] == "C"
     assert "mj_web" not in repr(plan)
+
+
+def test_the_worker_is_not_given_the_master_key(plan_for):
+    plan = plan_for("demo")
+    having = {
+        command.name for command in (*plan.preparations, *plan.children) if "MASTER_KEY_FILE" in command.environment
+    }
+    assert having == {"migrations", "web"}
 
 
 def test_only_the_demonstration_mode_loads_demonstration_data(plan_for):

@@ -11,6 +11,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgresql://mj_web:hidden-word@db:5432/mingjian",
     "WORKER_DATABASE_URL": "postgresql+psycopg://mj_worker:hidden-word@db:5432/mingjian",
     "SECRET_KEY": SECRET,
+    "MASTER_KEY_FILE": "/etc/mingjian/master_key",
 }
 
 
@@ -114,6 +115,8 @@ def test_a_port_that_is_no_port_is_refused(port):
         ("postgresql://db:5432/mingjian", "does not name the user"),
         ("postgresql://mj_web@db", "does not name the database"),
         ("postgresql://mj_web:hidden-word@[::1/mingjian", "is not a connection address"),
+        ("postgresql://mj_web:hidden-word@db:abc/mingjian", "is not a connection address"),
+        ("postgresql://mj_web:hidden-word@db:70000/mingjian", "is not a connection address"),
         ("postgresql://mj_web:hidden-word@db/mingjian?colour=red", "is not a connection address"),
     ],
 )
@@ -167,3 +170,25 @@ def test_settings_can_not_be_changed_after_start():
     settings = Settings.from_environment(PRODUCTION)
     with pytest.raises(AttributeError):
         settings.port = 9
+
+
+def test_the_web_process_of_a_production_needs_a_master_key_and_the_worker_does_not():
+    (problem,) = problems_of({k: v for k, v in PRODUCTION.items() if k != "MASTER_KEY_FILE"})
+    assert problem.startswith("MASTER_KEY_FILE is missing")
+    worker = {k: v for k, v in PRODUCTION.items() if k not in ("MASTER_KEY_FILE", "DATABASE_URL")}
+    assert Settings.from_environment(worker).master_key_file is None
+
+
+def test_a_master_key_is_named_once_and_a_wrong_one_is_not_repeated():
+    (problem,) = problems_of({**PRODUCTION, "MASTER_KEY": "c2hvcnQ="})[:1]
+    assert problem.startswith("MASTER_KEY has 5 bytes, not 32")
+    assert "c2hvcnQ=" not in problem
+    both = problems_of({**PRODUCTION, "MASTER_KEY": "bW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW0="})
+    assert [one.split(" ")[0] for one in both] == ["MASTER_KEY_FILE"]
+
+
+def test_identities_are_sealed_with_aes_unless_sm4_is_asked_for():
+    assert Settings.from_environment(PRODUCTION).seal_algorithm == "aes-256-gcm"
+    assert Settings.from_environment({**PRODUCTION, "SEAL_ALGORITHM": "sm4-gcm"}).seal_algorithm == "sm4-gcm"
+    (problem,) = problems_of({**PRODUCTION, "SEAL_ALGORITHM": "des"})
+    assert "not one of aes-256-gcm, sm4-gcm" in problem

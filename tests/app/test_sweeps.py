@@ -3,19 +3,19 @@
 import logging
 import threading
 from datetime import date, timedelta
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, text, update
 
 from app import calendar_store, clock
 from app.database import SYSTEM, transaction
 from app.extensions import db
 from app.messages.models import OutboxMessage
 from app.petitions.models import DeadlineRow, Petition
-from app.signin.models import Attempt, IdempotencyKey, OneTimeCode, SignInSession
 from app.supervision import sweeps
 from app.supervision.models import Holiday, HolidayYear, SupervisionOrder
+from app.supervision.orders import issue_order
+from app.transitions import body_in_charge
 from tests.app.cases import Cases
 
 
@@ -30,36 +30,6 @@ DAY = timedelta(days=1)
 def run(app, sweep, **more):
     with app.app_context():
         return sweep(**more)
-
-
-def dispatched(cases, **more):
-    """A case that lies at a department of the county, not yet signed in."""
-    case = cases.file(**more)
-    cases.act(case, "auto_register")
-    clerk = cases.staff("shangtian.office")
-    cases.act(case, "accept", clerk)
-    cases.act(case, "dispatch", clerk, main_org_id=cases.staff("fenghua.agri").org_id)
-    return case
-
-
-def handled(cases, **more):
-    case = dispatched(cases, **more)
-    cases.act(case, "auto_sign")
-    cases.act(case, "start", cases.staff("fenghua.agri"), note="已联系信访人")
-    return case
-
-
-def answer(cases, case):
-    reply = {"findings": "属实", "legal_basis": "条例", "outcome": "supported"}
-    cases.act(case, "submit_reply", cases.staff("fenghua.agri"), **reply)
-    cases.act(case, "approve_reply", cases.staff("fenghua.agri.head"))
-    cases.act(case, "deliver")
-
-
-def resolved(cases, **more):
-    case = handled(cases, **more)
-    answer(cases, case)
-    return case
 
 
 def told(session, case, template):
@@ -121,7 +91,7 @@ def test_the_authority_above_is_urged_three_times_and_then_the_case_ends(cases, 
 
 
 def test_an_answer_nobody_rates_closes_and_does_not_count_as_satisfied(cases, worker_app, db_session):
-    case = resolved(cases)
+    case = cases.resolved()
     cases.travel(45 * DAY)
     assert run(worker_app, sweeps.sweep_due).by_event == {"lapse_rating": 1}
     assert cases.row(case).state == "closed"
@@ -190,11 +160,11 @@ def test_a_sweep_that_is_asked_to_stop_stops_between_two_cases(cases, worker_app
 
 
 def test_a_limit_that_comes_near_is_announced_once_and_gives_a_card(cases, worker_app, db_session):
-    case = handled(cases)
+    case = cases.handled()
     with worker_app.app_context(), transaction(SYSTEM):
         now = clock.now()
         main = db.session.scalar(
-            select(DeadlineRow).where(DeadlineRow.petition_id == case, DeadlineRow.policy_id.in_(("PT-12", "PT-05")))
+            select(DeadlineRow).where(DeadlineRow.petition_id == case, DeadlineRow.policy_id == "PT-12")
         )
         span, remind_at = main.due_at - now, main.remind_at - now
     cases.travel(remind_at + timedelta(hours=1))
@@ -205,6 +175,29 @@ def test_a_limit_that_comes_near_is_announced_once_and_gives_a_card(cases, worke
     run(worker_app, sweeps.send_reminders)
     assert told(db_session, case, "due_soon") == first
     assert remind_at < span
+
+
+def test_the_local_limit_sends_a_case_up_and_the_statutory_one_speaks_when_it_passes(cases, worker_app, db_session):
+    case = cases.handled()
+    cases.travel(45 * DAY)
+    assert run(worker_app, sweeps.sweep_due).by_event == {"expire": 1}
+    expired = "SELECT facts->>'policy' FROM petition_events WHERE petition_id = :id AND event = 'expire'"
+    assert db_session.scalar(text(expired), {"id": case}) == "PT-12"
+    db_session.rollback()
+    cases.act(case, "rehandle", cases.staff("fenghua.office"), main_org_id=cases.staff("fenghua.land").org_id)
+    assert cases.row(case).next_policy == "PT-21"
+    law = select(DeadlineRow).where(DeadlineRow.petition_id == case, DeadlineRow.policy_id == "PT-05")
+    row = db_session.scalars(law).one()
+    assert (row.live, row.forces) == (True, None)
+    db_session.rollback()
+    # The new body still has its own time when the sixty days are over.
+    db_session.execute(update(DeadlineRow).where(DeadlineRow.id == row.id).values(due_at=row.started_at + 46 * DAY))
+    db_session.commit()
+    run(worker_app, sweeps.send_reminders)
+    cases.travel(3 * DAY)
+    before = len(told(db_session, case, "overdue"))
+    run(worker_app, sweeps.send_reminders)
+    assert len(told(db_session, case, "overdue")) == before + 2
 
 
 def test_a_limit_that_only_warns_speaks_again_when_it_has_passed(cases, worker_app, db_session):
@@ -219,7 +212,7 @@ def test_a_limit_that_only_warns_speaks_again_when_it_has_passed(cases, worker_a
 
 
 def test_a_simple_matter_out_of_time_gets_an_order_and_stays_where_it_is(cases, worker_app, db_session):
-    case = handled(cases, simple=True)
+    case = cases.handled(simple=True)
     cases.travel(5 * DAY)
     run(worker_app, sweeps.send_reminders)
     assert orders_of(db_session, case) == []
@@ -232,7 +225,7 @@ def test_a_simple_matter_out_of_time_gets_an_order_and_stays_where_it_is(cases, 
 
 
 def test_the_end_of_the_rating_window_is_announced_to_the_petitioner_alone(cases, worker_app, db_session):
-    case = resolved(cases)
+    case = cases.resolved()
     cases.travel(27 * DAY)
     run(worker_app, sweeps.send_reminders)
     assert set(told(db_session, case, "window_closes")) == {"petitioner"}
@@ -240,9 +233,10 @@ def test_the_end_of_the_rating_window_is_announced_to_the_petitioner_alone(cases
 
 
 def test_an_order_nobody_answers_turns_red_and_goes_one_level_up_once(cases, worker_app, db_session):
-    case = handled(cases)
+    case = cases.handled()
     with worker_app.app_context(), transaction(SYSTEM):
-        sweeps.open_order(db.session.get(Petition, case), 3, "silent")
+        petition = db.session.get(Petition, case)
+        issue_order(petition, "silent", level=3, issuer_org_id=body_in_charge(petition.division_code, 3))
     cases.travel(12 * DAY)
     run(worker_app, sweeps.sweep_orders)
     run(worker_app, sweeps.sweep_orders)
@@ -268,11 +262,11 @@ def test_an_overdue_order_of_a_case_under_supervision_brings_no_second_one(cases
 
 
 def test_a_merged_case_follows_the_answer_of_its_leading_case_and_keeps_its_own_rating(cases, worker_app, db_session):
-    leading, other = handled(cases), cases.file()
+    leading, other = cases.handled(), cases.file()
     cases.act(other, "auto_register")
     cases.act(other, "merge", cases.staff("shangtian.office"), parent_id=leading)
     assert run(worker_app, sweeps.sweep_merged).seen == 0
-    answer(cases, leading)
+    cases.answer(leading)
     run(worker_app, sweeps.sweep_merged)
     row = cases.row(other)
     assert (row.state, row.main_org_id) == ("resolved", cases.staff("fenghua.agri").org_id)
@@ -295,7 +289,7 @@ def test_a_new_holiday_notice_moves_provisional_deadlines_once(cases, worker_app
     db_session.execute(delete(Holiday).where(Holiday.day >= date(this_year, 1, 1)))
     db_session.commit()
     calendar_store.forget()
-    case = handled(cases)
+    case = cases.handled()
     run(worker_app, sweeps.recompute_provisional)
     limit = select(DeadlineRow).where(DeadlineRow.petition_id == case, DeadlineRow.policy_id == "PT-12")
     deadline = db_session.scalars(limit).one()
@@ -310,35 +304,3 @@ def test_a_new_holiday_notice_moves_provisional_deadlines_once(cases, worker_app
     assert not deadline.provisional
     assert deadline.due_on > closed[-1]
     assert run(worker_app, sweeps.recompute_provisional).seen == 0
-
-
-def test_housekeeping_deletes_what_has_served_its_time_and_nothing_else(worker_app, db_session):
-    now = clock.now()
-    db_session.add_all(
-        [
-            OneTimeCode(id=uuid4(), phone="13800000001", code_mac="a", expires_at=now - 2 * DAY),
-            OneTimeCode(id=uuid4(), phone="13800000002", code_mac="b", expires_at=now + DAY),
-            IdempotencyKey(key_mac="old", body_mac="", status=201, answer={}, created_at=now - 31 * DAY),
-            IdempotencyKey(key_mac="new", body_mac="", status=201, answer={}, created_at=now - 29 * DAY),
-            Attempt(key="over", count=3, window_ends_at=now - DAY),
-            Attempt(key="locked", count=9, window_ends_at=now - DAY, locked_until=now + DAY),
-            Attempt(key="open", count=1, window_ends_at=now + DAY),
-            _session(now - 8 * DAY),
-            _session(now - DAY),
-        ]
-    )
-    db_session.commit()
-    report = run(worker_app, sweeps.housekeeping)
-    assert report.done == 4
-    db_session.rollback()
-    left = [
-        db_session.scalar(select(func.count()).select_from(table))
-        for table in (OneTimeCode, IdempotencyKey, Attempt, SignInSession)
-    ]
-    assert left == [1, 1, 2, 1]
-
-
-def _session(expires_at):
-    return SignInSession(
-        id=uuid4(), kind="receipt", refresh_jti="-", created_at=expires_at - DAY, expires_at=expires_at
-    )

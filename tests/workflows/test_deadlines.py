@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflows.calendar import SHANGHAI, WorkCalendar
-from workflows.deadlines import CaseEvent, Deadline, deadlines, ladder, limit, next_forced, remind_at
+from workflows.deadlines import (
+    CaseEvent,
+    Deadline,
+    PolicyIndex,
+    deadlines,
+    deadlines_around,
+    ladder,
+    limit,
+    next_forced,
+    remind_at,
+)
 from workflows.petition_record import PetitionEvent, PetitionState
 from workflows.policies import NATIONAL, PRESETS, ZHEJIANG, Policy, all_versions, policies
 
@@ -118,7 +128,7 @@ def test_every_state_and_event_of_the_table_is_one_of_the_chart(preset: tuple[Po
 def test_every_row_of_the_reference_table_is_present() -> None:
     numbers = {f"PT-{n:02}" for n in range(29)} | {"PT-01a", "PT-04a", "PT-05m"}
     assert {row.id for row in NATIONAL} == numbers - {"PT-11", "PT-12"}
-    assert {row.id for row in ZHEJIANG} == numbers - {"PT-05", "PT-06"}
+    assert {row.id for row in ZHEJIANG} == numbers
     assert {row.preset for row in ZHEJIANG} == {"zhejiang"}
 
 
@@ -272,13 +282,87 @@ def test_next_forced_step_is_the_earliest_expiry() -> None:
     assert next_forced([]) is None
 
 
+@pytest.mark.parametrize("preset", [NATIONAL, ZHEJIANG], ids=["national", "zhejiang"])
 @pytest.mark.parametrize("state", sorted(TIMED))
-def test_no_state_entered_unexpectedly_is_without_a_forced_step(state: str) -> None:
+def test_no_state_entered_unexpectedly_is_without_a_forced_step(state: str, preset: tuple[Policy, ...]) -> None:
     if state in ("signed", "handling", "investigated"):
         events = [*ACCEPTED, f"03-04 | surprise | {state}"]
     else:
         events = [f"03-04 | surprise | {state}"]
-    assert next_forced(read(log(*events))) is not None
+    assert next_forced(read(log(*events), preset)) is not None
+
+
+# --- the local limit beside the statutory one --------------------------------------------------------------------
+
+
+def zhejiang(events: Iterable[CaseEvent], **amounts: int) -> list[Deadline]:
+    """Deadlines in Zhejiang, where an operator has set other amounts from May 2022 on, as PT_12=70."""
+    rules = policies(ZHEJIANG, date(2026, 1, 1))
+    changed = [replace(rules[name.replace("_", "-")], amount=amount) for name, amount in amounts.items()]
+    return deadlines(events, all_versions(ZHEJIANG, changed), CALENDAR)
+
+
+def test_zhejiang_shows_the_statutory_sixty_days_beside_its_thirty() -> None:
+    found = zhejiang(log(*HANDLING))
+    local, law = only(found, "PT-12"), only(found, "PT-05")
+    assert (local.due_day, local.policy.statutory) == (date(2026, 4, 2), False)
+    assert (law.due_day, law.policy.statutory, law.policy.name_zh) == (date(2026, 5, 6), True, "办结(法定上限)")
+    assert {"PT-05", "PT-06", "PT-12"} <= {row.id for row in ZHEJIANG}
+    assert "PT-12" not in {row.id for row in NATIONAL}
+
+
+def test_the_local_limit_forces_the_step_and_the_statutory_one_runs_on_visibly() -> None:
+    first = next_forced(zhejiang(log(*HANDLING)))
+    assert first is not None
+    assert (first.policy_id, first.forces) == ("PT-12", "expire")
+    found = zhejiang(log(*HANDLING, ("04-03 | expire | escalated", {"policy": "PT-12"})))
+    assert only(found, "PT-12").breached
+    law = only(found, "PT-05")
+    assert (law.live, law.breached, law.forces) == (True, False, None)
+    # Above it waits for the supervising body, whose own limit forces.
+    waiting = next_forced(found)
+    assert waiting is not None
+    assert waiting.policy_id == "PT-22"
+    again = next_forced(
+        zhejiang(log(*HANDLING, "04-03 | expire | escalated", "04-07 | rehandle | handling")),
+    )
+    assert again is not None
+    assert again.policy_id == "PT-21"
+
+
+def test_a_local_limit_set_longer_than_the_law_does_not_hold_the_statutory_one_back() -> None:
+    first = next_forced(zhejiang(log(*HANDLING), PT_12=70))
+    assert first is not None
+    assert (first.policy_id, first.due_day) == ("PT-05", date(2026, 5, 6))
+    both = zhejiang(log(*HANDLING, ("05-07 | expire | escalated", {"policy": "PT-05"})), PT_12=70)
+    assert only(both, "PT-05").breached
+    assert not only(both, "PT-12").breached
+
+
+def test_limits_that_pass_together_are_both_breached_by_the_one_step() -> None:
+    found = zhejiang(log(*HANDLING, ("05-07 | expire | escalated", {"policy": "PT-12"})))
+    assert [only(found, policy).breached for policy in ("PT-12", "PT-05")] == [True, True]
+    assert not any(item.live and item.policy.main for item in found)
+
+
+def test_an_extension_lengthens_both_and_none_passes_ninety_days() -> None:
+    def due(days: int) -> list[date | None]:
+        grant = ("03-20 | approve_extension | handling", {"days": days})
+        found = zhejiang(log(*HANDLING, grant))
+        return [only(found, policy).due_day for policy in ("PT-12", "PT-05")]
+
+    start = date(2026, 3, 3)
+    ends = [CALENDAR.add_days(start, n).day for n in (45, 75, 90)]
+    assert due(15) == [ends[0], ends[1]]
+    assert due(60) == [ends[2], ends[2]]
+
+
+def test_a_co_handler_in_zhejiang_is_bound_by_the_earlier_of_both() -> None:
+    shared = [*ACCEPTED, ("03-04 | dispatch | dispatched", {"co_org_ids": [CO_A]})]
+    bound = zhejiang(log(*shared), PT_18=80)
+    assert only(bound, "PT-18").due_at == only(bound, "PT-12").due_at
+    bound = zhejiang(log(*shared), PT_18=80, PT_12=70)
+    assert only(bound, "PT-18").due_at == only(bound, "PT-05").due_at
 
 
 def test_simple_matter_has_a_working_week_and_opens_an_order() -> None:
@@ -310,6 +394,40 @@ def test_co_handler_of_a_new_round_is_bound_by_that_rounds_limit() -> None:
     events = log(*DISSATISFIED, ("03-19 | rehandle | handling", {"co_org_ids": [CO_A]}))
     found = read(events)
     assert only(found, "PT-18").due_at == only(found, "PT-21").due_at
+
+
+# --- delivery ----------------------------------------------------------------------------------------------------
+
+
+def channelled(channel: str | None, *later: str) -> list[CaseEvent]:
+    facts: dict[str, object] = {"channel": channel} if channel else {}
+    return log(("03-02 | file | filed", facts), *REPLIED[1:], *later)
+
+
+def test_a_reply_on_line_is_delivered_at_once_and_nobody_is_late_with_it() -> None:
+    item = only(read(channelled("web")), "PT-26")
+    assert (item.due_at, item.forces, item.live) == (moment("03-17"), "deliver", True)
+    assert (remind_at(item, CALENDAR), ladder(item, moment("03-20"), CALENDAR)) == (None, None)
+    assert not item.overdue(moment("03-20"))
+    first = next_forced(read(channelled("web")))
+    assert first is not None
+    assert first.policy_id == "PT-26"
+    late = log(("2026-03-20 09:00 | deliver | resolved", {"policy": "PT-26"}))
+    sent = only(read([*channelled("web"), *late]), "PT-26")
+    assert (sent.live, sent.breached, sent.met_at) == (False, False, moment("03-20"))
+
+
+@pytest.mark.parametrize("channel", ["letter", "phone", "fax", "visit", "helper", None])
+def test_any_other_reply_has_a_working_day_to_be_brought(channel: str | None) -> None:
+    item = only(read(channelled(channel)), "PT-26")
+    assert (item.due_day, item.forces) == (date(2026, 3, 18), "deliver")
+    assert ladder(item, moment("03-19"), CALENDAR) == "blue"
+
+
+def test_a_reply_of_a_second_round_on_line_is_delivered_at_once_too() -> None:
+    again = ["03-19 | rehandle | handling", "03-20 | submit_reply | investigated", "03-23 | approve_reply | replied"]
+    found = read(channelled("web", "03-17 | deliver | resolved", "03-18 | rate | dissatisfied", *again))
+    assert runs(found, "PT-26")[-1].due_at == moment("03-23")
 
 
 # --- extension ---------------------------------------------------------------------------------------------------
@@ -647,12 +765,29 @@ def test_comments_edits_and_reassignments_never_move_a_deadline(data: st.DataObj
     assert read(noisy) == read(noisy)
 
 
+@pytest.mark.parametrize("preset", [NATIONAL, ZHEJIANG], ids=["national", "zhejiang"])
+@pytest.mark.parametrize("amounts", [{}, {"PT-12": 1}, {"PT-12": 400}, {"PT-05": 1}, {"PT-21": 400}], ids=str)
+def test_no_case_is_ever_without_a_forced_step(preset: tuple[Policy, ...], amounts: dict[str, int]) -> None:
+    rules = policies(preset, date(2026, 1, 1))
+    changed = [replace(rules[name], amount=amount) for name, amount in amounts.items() if name in rules]
+    for length in range(1, len(WHOLE_LIFE) + 1):
+        found = deadlines(WHOLE_LIFE[:length], all_versions(preset, changed), CALENDAR)
+        assert next_forced(found) is not None, WHOLE_LIFE[length - 1]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, len(WHOLE_LIFE)))
 def test_reading_a_case_gives_each_policy_at_most_one_live_clock(length: int) -> None:
     found = [item for item in read(WHOLE_LIFE[:length]) if item.live]
     assert len({(item.policy_id, item.key) for item in found}) == len(found)
     assert all(item.met_at is None and not item.breached for item in found)
+
+
+@pytest.mark.parametrize("length", range(1, len(WHOLE_LIFE)))
+def test_reading_one_event_on_gives_what_reading_twice_gives(length: int) -> None:
+    index = PolicyIndex(NATIONAL)
+    before, after = deadlines_around(WHOLE_LIFE[:length], WHOLE_LIFE[length], index, CALENDAR)
+    assert (before, after) == (read(WHOLE_LIFE[:length]), read(WHOLE_LIFE[: length + 1]))
 
 
 # --- cards and reminders -----------------------------------------------------------------------------------------

@@ -547,6 +547,22 @@ REFUSED = [
         DAYS,
         "already-requested",
     ),
+    (
+        "an extension of a second handling",
+        {**AT_WORK, "round": 2},
+        TOWN,
+        "request_extension",
+        DAYS,
+        "extension-not-provided",
+    ),
+    (
+        "an extension when no day is left",
+        {**AT_WORK, "extension_days": 30},
+        TOWN,
+        "request_extension",
+        {},
+        "extension-too-long",
+    ),
     ("a third extension", {**AT_WORK, "extension_requests": 2}, TOWN, "request_extension", DAYS, "extension-limit"),
     ("an extension too long", {**AT_WORK, "extension_days": 20}, TOWN, "request_extension", DAYS, "extension-too-long"),
     (

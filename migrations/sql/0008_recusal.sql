@@ -46,8 +46,9 @@ CREATE TABLE directory_changes (
 );
 CREATE INDEX ix_directory_changes_at ON directory_changes (at);
 
--- An exclusion holds from the statement that writes it: the row policies read the two arrays. As owner, because whoever
--- withdraws may not change a case that they no longer see. A merged case hides from everybody its leading case hides from.
+-- An exclusion holds from the statement that writes it: the row policies read the two arrays, and a request never writes
+-- them but when it files. As owner, because it also touches what the writer has no right to: the cases merged into this one,
+-- which hide from everybody their leading case hides from, and the queue of the worker.
 CREATE FUNCTION hide_from_excluded() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
   UPDATE petitions p
@@ -108,20 +109,34 @@ GRANT EXECUTE ON FUNCTION mj_excluded(uuid) TO mj_web;
 GRANT SELECT, INSERT ON exclusions TO mj_web, mj_worker;
 GRANT SELECT, INSERT, DELETE ON directory_changes TO mj_worker;
 
+-- Whoever must withdraw does not see that the case exists, whatever any other policy shows them. Anybody may write one down,
+-- which names a body of their own, or themselves.
+CREATE POLICY excluded ON petitions AS RESTRICTIVE TO mj_web USING (
+  nullif(current_setting('mj.org', true), '')::uuid = ANY (excluded_org_ids) IS NOT TRUE
+  AND nullif(current_setting('mj.person', true), '')::uuid = ANY (excluded_account_ids) IS NOT TRUE
+) WITH CHECK (true);
+
 DROP POLICY seen ON petitions;
 CREATE POLICY seen ON petitions TO mj_web USING (
   division_code >= current_setting('mj.lo', true) AND division_code < current_setting('mj.hi', true)
-  -- Whoever must withdraw does not see that the case exists.
-  AND nullif(current_setting('mj.org', true), '')::uuid = ANY (excluded_org_ids) IS NOT TRUE
-  AND nullif(current_setting('mj.person', true), '')::uuid = ANY (excluded_account_ids) IS NOT TRUE
   AND CASE current_setting('mj.reach', true)
+        -- A changed row must be visible to who changes it: an office that seals a case sees it until the transaction ends.
         WHEN 'area' THEN state <> 'sealed' OR current_setting('mj.role', true) IN ('county_discipline', 'upper_discipline', 'township_discipline')
+                      OR id = nullif(current_setting('mj.leaving', true), '')::uuid
         WHEN 'assigned' THEN main_org_id = nullif(current_setting('mj.org', true), '')::uuid
                           OR co_org_ids @> ARRAY[nullif(current_setting('mj.org', true), '')::uuid]
         WHEN 'own' THEN villager_id = nullif(current_setting('mj.person', true), '')::uuid
         WHEN 'receipt' THEN id = nullif(current_setting('mj.petition', true), '')::uuid
         ELSE false END
 ) WITH CHECK (current_setting('mj.kind', true) IN ('staff', 'petitioner'));
+
+DROP POLICY written_down ON petitions;
+CREATE POLICY written_down ON petitions TO mj_web USING (
+  division_code >= current_setting('mj.lo', true) AND division_code < current_setting('mj.hi', true)
+  AND current_setting('mj.kind', true) = 'staff'
+  AND filed_by_id = nullif(current_setting('mj.person', true), '')::uuid
+  AND state IN ('filed', 'registered', 'accepted')
+) WITH CHECK (current_setting('mj.kind', true) = 'staff');
 
 CREATE OR REPLACE FUNCTION search_petitions(q text, most integer) RETURNS TABLE (id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -152,7 +167,8 @@ CREATE POLICY swept ON directory_changes TO mj_worker USING (current_setting('mj
 
 DROP POLICY dead ON outbox;
 CREATE POLICY dead ON outbox FOR SELECT TO mj_web USING (
-  current_setting('mj.kind', true) = 'staff' AND status IN ('dead', 'pending') AND template <> 'one_time_code'
+  current_setting('mj.kind', true) = 'staff' AND status IN ('dead', 'pending')
+  AND template NOT IN ('one_time_code', 'one_time_password')
   AND (current_setting('mj.role', true) = 'system_admin'
        OR (current_setting('mj.role', true) IN ('petition_office', 'township_office', 'county_discipline', 'upper_discipline')
            AND EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id)))
@@ -165,3 +181,43 @@ CREATE POLICY own ON inbox TO mj_web USING (
     WHEN 'petitioner' THEN villager_id = nullif(current_setting('mj.person', true), '')::uuid
                         OR (villager_id IS NULL AND account_id IS NULL AND petition_id = nullif(current_setting('mj.petition', true), '')::uuid)
     ELSE false END);
+
+-- The auditor sees who read a case without seeing the case; not of one from which they must withdraw.
+DROP POLICY seen ON case_reads;
+CREATE POLICY seen ON case_reads FOR SELECT TO mj_web USING (
+  current_setting('mj.kind', true) = 'staff'
+  AND division_code >= current_setting('mj.lo', true) AND division_code < current_setting('mj.hi', true)
+  AND (current_setting('mj.role', true) = 'auditor'
+       OR (current_setting('mj.role', true) IN ('township_discipline', 'county_discipline', 'upper_discipline')
+           AND (petition_id IS NULL OR EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id))))
+  AND NOT mj_excluded(petition_id));
+
+-- Erasing takes the names of those the petition was kept from, and what somebody said of their reasons.
+CREATE OR REPLACE FUNCTION erase_content(given uuid) RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+  kept CONSTANT text[] := '{priority,level,simple,anonymous,unreachable,channel,days,grade,office_grade,outcome,reason_code,
+    route_code,main_org_id,co_org_ids,co_org_id,parent_id,policy,kind,amount_fen,org_ids,opening_id,until,from_id,to_id,
+    request_id,decision,ground,state,main_excluded,office_excluded,added,handler}';
+BEGIN
+  DELETE FROM sealed.data_keys WHERE petition_id = given;
+  DELETE FROM sealed.identities WHERE petition_id = given;
+  UPDATE petitions SET title = '', body = '', accused = '[]', keep_from = '[]', subject_names = '{}', villager_id = NULL,
+                       erased_at = mj_now() WHERE id = given;
+  UPDATE exclusions SET note = NULL WHERE petition_id = given;
+  UPDATE petition_events SET facts = (SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') FROM jsonb_each(facts) f
+                                       WHERE f.key = ANY (kept)),
+                             actor_id = CASE WHEN actor_kind = 'petitioner' THEN NULL ELSE actor_id END
+   WHERE petition_id = given;
+  UPDATE case_messages SET body = '', author_id = CASE WHEN author_kind = 'petitioner' THEN NULL ELSE author_id END
+   WHERE petition_id = given;
+  UPDATE meetings SET minutes = '' WHERE petition_id = given;
+  UPDATE money_entries SET note = '' WHERE petition_id = given;
+  UPDATE ratings SET reason = NULL WHERE petition_id = given;
+  UPDATE supervision_orders SET answer = NULL WHERE petition_id = given;
+  UPDATE attachments SET name = '', sha256 = NULL, uploader_id = NULL, status = 'refused', refused_because = 'erased'
+   WHERE petition_id = given;
+  UPDATE data_requests SET wish = '', algorithm = NULL, nonce = NULL, ciphertext = NULL WHERE petition_id = given;
+  UPDATE identity_openings SET reason = 'erased with the content of the case' WHERE petition_id = given;
+  UPDATE case_reads SET purpose = 'opening' WHERE petition_id = given AND what = 'identity';
+  DELETE FROM inbox WHERE petition_id = given AND account_id IS NULL;
+END $$;

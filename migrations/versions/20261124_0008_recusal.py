@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "recusal"
-down_revision = "0001"
+revision = "0008"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -13,11 +13,11 @@ SQL = Path(__file__).parent.parent / "sql"
 
 
 def upgrade() -> None:
-    _run("recusal.sql")
+    _run("0008_recusal.sql")
 
 
 def downgrade() -> None:
-    _run("recusal_down.sql")
+    _run("0008_recusal_down.sql")
 
 
 def _run(name: str) -> None:

@@ -76,7 +76,9 @@ CREATE POLICY seen ON petitions TO mj_web USING (
   -- A body that the petition names, or where kin of the person named works, does not see it.
   AND nullif(current_setting('mj.org', true), '')::uuid = ANY (accused_org_ids) IS NOT TRUE
   AND CASE current_setting('mj.reach', true)
+        -- A changed row must be visible to who changes it: an office that seals a case sees it until the transaction ends.
         WHEN 'area' THEN state <> 'sealed' OR current_setting('mj.role', true) IN ('county_discipline', 'upper_discipline', 'township_discipline')
+                      OR id = nullif(current_setting('mj.leaving', true), '')::uuid
         WHEN 'assigned' THEN main_org_id = nullif(current_setting('mj.org', true), '')::uuid
                           OR co_org_ids @> ARRAY[nullif(current_setting('mj.org', true), '')::uuid]
         WHEN 'own' THEN villager_id = nullif(current_setting('mj.person', true), '')::uuid

@@ -1,0 +1,1 @@
+"""Places, bodies, persons with posts and kin, staff and their accounts."""

@@ -1,0 +1,1 @@
+"""Attachments of a case: uploads, inspection, quarantine, links."""

@@ -1,0 +1,1 @@
+"""Delivery of the outbox, dead letters, the inbox."""

@@ -1,0 +1,1 @@
+"""The petition: filing, reading, acting, rating."""

@@ -1,0 +1,1 @@
+"""The desk, supervision orders, and what the worker does by the clock."""
