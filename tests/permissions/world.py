@@ -226,9 +226,9 @@ _LEFTOVERS = (
     "FROM petitions p, appointments a WHERE p.id = :case AND a.account_id = :someone",
     "INSERT INTO data_requests (id, petition_id, kind, wish, asked_at, due_on, provisional) "
     "VALUES (gen_random_uuid(), :case, 'correct', '姓名写错了', now(), current_date + 21, false)",
-    # Some body of another city has to withdraw.
-    "INSERT INTO exclusions (id, petition_id, org_id, reason, since) SELECT gen_random_uuid(), :case, id, 'named', now() "
-    "FROM organisations WHERE division_code LIKE '3311%' ORDER BY name LIMIT 1",
+    # A body where nobody of the columns serves has to withdraw.
+    "INSERT INTO exclusions (id, petition_id, org_id, reason, since) SELECT gen_random_uuid(), :case, o.id, 'named_body', now() "
+    "FROM organisations o WHERE NOT EXISTS (SELECT 1 FROM appointments a WHERE a.org_id = o.id) ORDER BY o.name LIMIT 1",
 )
 
 
