@@ -116,6 +116,7 @@ def _register_routes(app: Flask) -> None:
     from app.papers.routes import papers
     from app.petitions.routes import petitions
     from app.privacy.routes import privacy
+    from app.recusal.routes import recusal
     from app.signin.routes import signin
     from app.supervision.routes import supervision
 
@@ -123,7 +124,7 @@ def _register_routes(app: Flask) -> None:
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
     for blueprint in (
-        signin, petitions, dossier, identity, privacy, supervision, directory, files, messages, papers, ledger,
+        signin, petitions, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers, ledger,
     ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 import orjson
 from flask import request
@@ -10,7 +11,7 @@ from sqlalchemy import text
 
 from app import clock
 from app.database import Target, insert_rows
-from app.errors import Invalid, Problem
+from app.errors import Invalid, Problem, Unknown
 from app.extensions import db
 from app.petitions import receipts
 from app.signin.models import IdempotencyKey
@@ -44,20 +45,25 @@ def body_of(draft: Mapping[str, Any]) -> str:
     return receipts.body_mac(orjson.dumps(draft, default=str, option=orjson.OPT_SORT_KEYS))
 
 
-def claim(key: str, body: str) -> dict[str, Any] | None:
+def claim(key: str, body: str, petition_id: UUID | None = None) -> dict[str, Any] | None:
     """The answer kept for this key, or None when it is new. Of two at once the second waits for the first.
 
-    Raises Problem 422 `key-used-with-another-body`.
+    Raises Problem 422 `key-used-with-another-body`, and Unknown when the case that the request is about is one that the
+    actor does not see, or no longer: a repeated key may tell no more than a new one.
     """
     row = db.session.execute(
         text(
             """
             WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(:mac, 0)))
-            SELECT k.body_mac, k.answer FROM held LEFT JOIN idempotency_keys k ON k.key_mac = :mac
+            SELECT k.body_mac, k.answer,
+                   CAST(:petition AS uuid) IS NULL OR EXISTS (SELECT 1 FROM petitions WHERE id = CAST(:petition AS uuid)) AS seen
+              FROM held LEFT JOIN idempotency_keys k ON k.key_mac = :mac
             """
         ),
-        {"mac": receipts.key_mac(key)},
+        {"mac": receipts.key_mac(key), "petition": petition_id},
     ).one()
+    if not row.seen:
+        raise Unknown()
     if row.body_mac is None:
         return None
     if row.body_mac != body:
@@ -77,10 +83,13 @@ def kept(key: str, body: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def once(draft: Mapping[str, Any], create: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """What `create` returns, or returned when this request was sent before. For requests whose answer holds no text."""
+def once(
+    petition_id: UUID, draft: Mapping[str, Any], create: Callable[[], Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """What `create` returns, or returned when this request about the case was sent before. For requests whose answer
+    holds no text. Raises what `claim` raises."""
     key, body = key_of_request(), body_of({**draft, "path": request.path})
-    if earlier := claim(key, body):
+    if earlier := claim(key, body, petition_id):
         return earlier
     answer = create()
     insert_rows({KEYS: [kept(key, body, answer)]})

@@ -4,17 +4,18 @@ In one transaction: the row is locked, the chart decides, the event is appended 
 computed anew from the timeline, messages go to the outbox, and a case that moves up gets its supervision order.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, Text, any_, bindparam, select
+from sqlalchemy import ARRAY, Date, Row, Text, Uuid, all_, and_, any_, bindparam, or_, select
 
 from app import calendar_store, clock, outbox, timeline
 from app.database import Rows, Target, insert_rows, take_leave
 from app.directory.codes import lineage_of
-from app.directory.models import Organisation
+from app.directory.models import Organisation, StaffAccount
+from app.directory.service import serving
 from app.errors import Problem, Unknown
 from app.extensions import db
 from app.ledger.statements import text_digest
@@ -74,7 +75,7 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> list[tim
     if event in ("dispatch", "rehandle"):
         petition.dispatches += 1
     if petition.level != before_level or petition.owner_org_id is None:
-        petition.owner_org_id = body_in_charge(petition.division_code, petition.level)
+        _find_office(petition)
     if petition.state == PetitionState.SEALED:
         take_leave(petition.id)
     petition.version += 1
@@ -86,7 +87,8 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> list[tim
     if event in _RISING and petition.supervised and petition.level != before_level and petition.state != "external":
         reason = "dissatisfied" if event != "expire" else "overdue"
         issue_order(petition, reason, level=petition.level, issuer_org_id=petition.owner_org_id)
-    if petition.round != before_round or petition.state not in OPEN_STATES:
+    unseated = event == PetitionEvent.RECUSE_BODY and petition.main_org_id is None
+    if petition.round != before_round or petition.state not in OPEN_STATES or unseated:
         release_orders(petition)
     insert_rows(
         {
@@ -143,24 +145,48 @@ def actions_for(petition: Petition, actor: Actor) -> list[dict[str, str]]:
 
 
 _BODIES = Organisation.__table__.c
-# The query of `body_in_charge`, for a statement that asks for more at once; `place_at` makes its parameters.
-LEADING_BODY = (
+_LEADS = _BODIES.kind.in_(LEADING_KINDS)
+_ANSWERS = (
     select(_BODIES.id)
     .where(
         _BODIES.division_code == any_(bindparam("lineage", type_=ARRAY(Text))),
-        _BODIES.kind.in_(LEADING_KINDS),
         _BODIES.level <= bindparam("level"),
         _BODIES.active,
     )
-    .order_by(_BODIES.level.desc(), _BODIES.name)
+    .order_by(_BODIES.level.desc())
     .limit(1)
+)
+# The query of `body_in_charge`, for a statement that asks for more at once; `place_at` makes its parameters.
+LEADING_BODY = _ANSWERS.where(_LEADS).order_by(_BODIES.name)
+_STAFF = serving(_BODIES.id, bindparam("day", type_=Date))
+# The same with the level, for a case that somebody must withdraw from: it passes over excluded bodies and over offices
+# where everybody is excluded, and at the province falls back on the discipline commission.
+_LEADING_BODY_LEFT = (
+    _ANSWERS.add_columns(_BODIES.level)
+    .where(
+        or_(_LEADS, and_(_BODIES.kind == "discipline", _BODIES.level == 1)),
+        _BODIES.id != all_(bindparam("bodies", type_=ARRAY(Uuid))),
+        or_(~_STAFF.exists(), _STAFF.where(StaffAccount.id != all_(bindparam("accounts", type_=ARRAY(Uuid)))).exists()),
+    )
+    .order_by(_LEADS.desc(), _BODIES.name)
 )
 
 
-def body_in_charge(division_code: str, level: int) -> UUID | None:
-    """The petition office that answers for a place at a level, or the next one above it: never nobody while one exists."""
-    found: UUID | None = db.session.scalar(LEADING_BODY, place_at(division_code, level)) if level >= 1 else None
-    return found
+def body_in_charge(division_code: str, level: int, excluded: Sequence[UUID] = ()) -> UUID | None:
+    """The petition office that answers for a place at a level, or the next one above it: never nobody while one exists
+    that is not `excluded`."""
+    found = _leading(division_code, level, excluded, ())
+    return found.id if found is not None else None
+
+
+def _leading(division_code: str, level: int, bodies: Sequence[UUID], accounts: Sequence[UUID]) -> Row[Any] | None:
+    if level < 1:
+        return None
+    place = place_at(division_code, level)
+    if not (bodies or accounts):
+        return db.session.execute(LEADING_BODY, place).one_or_none()
+    left = {"bodies": list(bodies), "accounts": list(accounts), "day": clock.today()}
+    return db.session.execute(_LEADING_BODY_LEFT, {**place, **left}).one_or_none()
 
 
 def place_at(division_code: str, level: int) -> dict[str, Any]:
@@ -169,18 +195,27 @@ def place_at(division_code: str, level: int) -> dict[str, Any]:
 
 
 def recompute(petition: Petition) -> int:
-    """Compute the deadlines anew, after a holiday notice. Returns how many changed."""
+    """Compute the deadlines anew, after a holiday notice or when a part of the case falls away. Returns how many changed."""
     rows = timeline.log_of(petition.id)
     calendar, versions = calendar_store.current()
     fresh = deadlines(timeline.as_case_events(rows), versions, calendar)
     kept = {
-        row.key: (row.due_at, row.provisional)
+        row.key: (row.due_at, row.provisional, row.live)
         for row in db.session.scalars(select(DeadlineRow).where(DeadlineRow.petition_id == petition.id))
     }
-    changed = [one for one in fresh if kept.get(_key(one)) != (one.due_at, one.provisional)]
+    changed = [one for one in fresh if kept.get(_key(one)) != (one.due_at, one.provisional, one.live)]
     insert_rows({_CHANGED_DEADLINES: deadline_rows(petition.id, changed, calendar)})
     _copy(petition, fresh, rows[-1].at)
     return len(changed)
+
+
+def _find_office(petition: Petition) -> None:
+    """Give a case that went up to the office of its level; where that must withdraw, the next one above takes it."""
+    bodies, accounts = petition.excluded_org_ids, petition.excluded_account_ids
+    found = _leading(petition.division_code, petition.level, bodies, accounts)
+    petition.owner_org_id = found.id if found is not None else None
+    if found is not None and (bodies or accounts):
+        petition.level = min(petition.level, found.level)
 
 
 # The petitioner reads the public event and never the draft or the request before it: what the public one takes over.
@@ -209,9 +244,10 @@ def _guard_facts(petition: Petition, actor: Actor, facts: dict[str, Any]) -> dic
     return {
         **facts,
         "now": clock.now(),
-        # 信访工作条例 Art 28: whoever has an interest withdraws; here everybody of a body that the petition names.
-        "recused": actor.org_id is not None and actor.org_id in petition.accused_org_ids,
-        "excluded_org_ids": petition.accused_org_ids,
+        # 信访工作条例 Art 28: whoever has an interest withdraws.
+        "recused": actor.kind == "staff"
+        and (actor.org_id in petition.excluded_org_ids or actor.person_id in petition.excluded_account_ids),
+        "excluded_org_ids": petition.excluded_org_ids,
         # 信访工作条例 Art 34 allows 30 days; the Zhejiang ordinance 30 + up to 60.
         "extension_cap": 60 if preset == "zhejiang" else 30,
     }

@@ -239,6 +239,11 @@ PETITION: Mapping[str, tuple[Notice, ...]] = {
         _petitioner("已与主件分离,单独办理。", "separated from the leading case and handled by itself."),
         _owner("已与主件分离,请于{due}前分派。", "separated from the leading case; dispatch by {due}."),
     ),
+    # Nobody is told who had to withdraw, nor why.
+    "recuse_body": (
+        _petitioner("案件已转由其他单位办理,下一步最迟{due}。", "passed to another body; next step by {due}."),
+        _owner("请重新确定承办单位,时限{due}。", "a body is to be found for it by {due}."),
+    ),
     "withdraw": (
         _owner("信访人已撤回。", "withdrawn by the petitioner."),
         _main("信访人已撤回。", "withdrawn by the petitioner."),

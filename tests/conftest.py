@@ -6,6 +6,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,13 @@ def cluster() -> Iterator[Any]:
 @pytest.fixture
 def database(cluster: Any) -> Iterator[dict[str, str]]:
     """The three URLs of a fresh clone of the template."""
+    with clone(cluster) as urls:
+        yield urls
+
+
+@contextmanager
+def clone(cluster: Any) -> Iterator[dict[str, str]]:
+    """The three URLs of a fresh clone of the template, for a test that needs several databases."""
     server, base = cluster
     name = f"t{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as admin:
@@ -81,28 +89,31 @@ def database(cluster: Any) -> Iterator[dict[str, str]]:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _application(database: dict[str, str], role: str) -> Iterator[Flask]:
+def application(database: dict[str, str], role: str) -> Iterator[Flask]:
+    """An application on a clone, in its context."""
     calendar_store.forget()
     app = create_app(settings_for(database), role=role)  # type: ignore[arg-type]
     app.config.update(TESTING=True, PROPAGATE_UNEXPECTED=True)
     with app.app_context():
-        yield app
-        from app.extensions import db
+        try:
+            yield app
+        finally:
+            from app.extensions import db
 
-        db.session.remove()
-        db.engine.dispose()
+            db.session.remove()
+            db.engine.dispose()
 
 
 @pytest.fixture
 def app(database: dict[str, str]) -> Iterator[Flask]:
     """The web application, connected as mj_web."""
-    yield from _application(database, "web")
+    yield from application(database, "web")
 
 
 @pytest.fixture
 def worker_app(database: dict[str, str]) -> Iterator[Flask]:
     """The worker's application, connected as mj_worker."""
-    yield from _application(database, "worker")
+    yield from application(database, "worker")
 
 
 @pytest.fixture

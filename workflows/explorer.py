@@ -209,10 +209,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Move(Generic[T]):
-    """One step that guards allow: what was done, whether by a person or by the clock, and the record afterwards."""
+    """One step that guards allow: what was done, by a person (True), by the clock (False) or forced by something that need
+    not happen (None), and the record afterwards."""
 
     event: str
-    human: bool
+    human: bool | None
     after: T
     fault: str | None = None
 

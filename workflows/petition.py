@@ -356,6 +356,39 @@ class PetitionChart(HouseChart):
         | s.rechecking.to(s.rechecking, **_expire)
     )
 
+    # A body that must withdraw loses the case by itself (Art 28): before it began, to another body of the level; afterwards,
+    # and where a level has nobody left, one level up. Answers stand, and no clock of the law begins anew.
+    _unseat = [ask.is_system, ask.main_is_excluded]
+    _unseat_to_top = {"cond": [*_unseat, ask.is_at_the_top], "on": [do.leave_body, do.go_up]}
+    _spent_to_top = {"cond": [*_unseat, ask.level_is_exhausted, ask.is_at_the_top], "on": [do.leave_body, do.go_up]}
+    _unseat_up = {"cond": [*_unseat, ask.level_is_exhausted], "on": [do.leave_body, do.go_up]}
+    _unseat_here = {"cond": [*_unseat, ask.recusals_left], "on": [do.leave_body, do.count_recusal]}
+    _no_office_to_top = {"cond": [ask.is_system, ask.office_is_excluded, ask.is_at_the_top], "on": do.go_up}
+    _no_office = {"cond": [ask.is_system, ask.office_is_excluded, ask.is_below_the_top], "on": do.go_up}
+    recuse_body = (
+        s.external.from_(s.dispatched, s.return_requested, s.signed, **_spent_to_top)
+        | s.accepted.from_(s.dispatched, s.return_requested, s.signed, **_unseat_up)
+        | s.accepted.from_(s.dispatched, s.return_requested, s.signed, **_unseat_here)
+        | s.external.from_(s.handling, s.suspended, s.investigated, **_unseat_to_top)
+        | s.escalated.from_(*(s.handling, s.suspended, s.investigated), cond=_unseat, on=[do.leave_body, do.go_up])
+        | s.external.from_(
+            *(s.registered, s.accepted, s.dissatisfied, s.escalated, s.reviewing, s.rechecking), **_no_office_to_top
+        )
+        | s.filed.to(s.filed, **_no_office)
+        | s.registered.to(s.registered, **_no_office)
+        | s.accepted.to(s.accepted, **_no_office)
+        | s.dispatched.to(s.dispatched, **_no_office)
+        | s.return_requested.to(s.return_requested, **_no_office)
+        | s.signed.to(s.signed, **_no_office)
+        | s.handling.to(s.handling, **_no_office)
+        | s.suspended.to(s.suspended, **_no_office)
+        | s.investigated.to(s.investigated, **_no_office)
+        | s.dissatisfied.to(s.dissatisfied, **_no_office)
+        | s.escalated.to(s.escalated, **_no_office)
+        | s.reviewing.to(s.reviewing, **_no_office)
+        | s.rechecking.to(s.rechecking, **_no_office)
+    )
+
 
 TABLE = PetitionChart.table = StepTable.of(PetitionChart)
 

@@ -204,6 +204,11 @@ def count_recheck(p: PetitionRecord, actor: Who, facts: Facts) -> None:
 
 
 @effect()
+def count_recusal(p: PetitionRecord, actor: Who, facts: Facts) -> None:
+    p.recusals += 1
+
+
+@effect()
 def count_urging(p: PetitionRecord, actor: Who, facts: Facts) -> None:
     p.urgings += 1
 
@@ -223,6 +228,19 @@ FRESH_ROUND: dict[str, Any] = {
     "reply_author_id": None,
     "main_handler_id": None,
 }
+
+
+LEFT_BODY: dict[str, Any] = {**FRESH_ROUND, "main_org_id": None, "designated": False}
+
+
+@effect(resets={*LEFT_BODY, "co_org_ids", "co_waiting_org_ids"})
+def leave_body(p: PetitionRecord, actor: Who, facts: Facts) -> None:
+    """The body that must withdraw loses the case, and the next one starts with clean counters; the deadlines, which are
+    read from the timeline, keep every extension and every pause."""
+    for name, value in LEFT_BODY.items():
+        setattr(p, name, value)
+    p.co_org_ids = []
+    p.co_waiting_org_ids = []
 
 
 def _new_round(p: PetitionRecord, actor: Who, facts: Facts) -> None:

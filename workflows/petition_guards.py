@@ -28,6 +28,7 @@ LIMITS = {
     "reviews": 1,
     "rechecks": 1,
     "urgings": 3,
+    "recusals": 1,
     "reopened_rounds": 5,
 }
 EXTENSION_CAP_DAYS = 30  # 信访工作条例 Art 34; a provincial preset sends its own as the fact `extension_cap`.
@@ -283,6 +284,7 @@ rating_changes_left = _below("rating_changes", "rating-change-limit")
 reviews_left = _below("reviews", "review-used")
 rechecks_left = _below("rechecks", "recheck-used")
 urgings_left = _below("urgings", "urging-limit")
+recusals_left = _below("recusals", "other-branch")
 
 
 @guard("urgings-left")
@@ -395,6 +397,29 @@ def was_answered(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
 def is_at_the_top(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
     """Nobody stands above but the external authority."""
     return p.level <= PROVINCE
+
+
+@guard("other-branch")
+def is_below_the_top(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
+    return p.level > PROVINCE
+
+
+@guard("other-branch")
+def main_is_excluded(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
+    """The door sends `main_excluded`: the handling body must withdraw (Art 28), or nobody is left in it."""
+    return bool(facts.get("main_excluded", True))
+
+
+@guard("other-branch")
+def office_is_excluded(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
+    """The door sends `office_excluded`: at this level no office is left that may be in charge."""
+    return bool(facts.get("office_excluded", True))
+
+
+@guard("other-branch")
+def level_is_exhausted(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
+    """No office at this level may look for another body, or enough bodies of the level have withdrawn."""
+    return office_is_excluded.ask(p, actor, facts) or not recusals_left.ask(p, actor, facts)
 
 
 @guard("other-branch", dissatisfied=True)

@@ -27,6 +27,8 @@ UNASSIGNED_STATES = frozenset({"filed", "registered", "accepted"})
 STATUTORY_ENDS = frozenset({"ended"})
 HUMAN_ROLES = frozenset(role.value for role in Role if role is not Role.SYSTEM)
 REST_STATES = frozenset(state.value for state in RESTS)
+# Sent by the system, but only when somebody must withdraw: no case may depend on it to move on.
+FORCED_FROM_OUTSIDE = frozenset({"recuse_body"})
 
 
 def describe(table: StepTable = TABLE, timed: dict[str, tuple[str, ...]] | None = None) -> ChartDescription:
@@ -87,6 +89,7 @@ class Sketch:
         self.reviews = 0
         self.rechecks = 0
         self.urgings = 0
+        self.recusals = 0
         self.item_type = "appeal"
         self.priority = "P2"
         self.simple = False
@@ -186,6 +189,11 @@ def facts_for(record: Sketch, event: str) -> list[dict[str, Any]]:
         return [{**COMPLETE, "outcome": "not_supported"}]
     if event in ("rate", "change_rating"):
         return [{**COMPLETE, "grade": grade} for grade in ("satisfied", "basic", "dissatisfied")]
+    if event == "recuse_body":
+        return [
+            {"main_excluded": main, "office_excluded": office}
+            for main, office in ((True, False), (True, True), (False, True), (False, False))
+        ]
     if event == "approve_extension":
         return [{**COMPLETE, "days": days} for days in (15, 30)]
     if event == "request_extension":
@@ -216,7 +224,8 @@ def moves(record: Sketch, table: StepTable = TABLE) -> Iterator[Move[Sketch]]:
                     tried.add((actor.kind, actor.head))
                     after = record.copy()
                     step.take(after, actor, sent)
-                    yield Move(event, actor.kind != "system", after, _fault(record, after, sent, event))
+                    human = None if event in FORCED_FROM_OUTSIDE else actor.kind != "system"
+                    yield Move(event, human, after, _fault(record, after, sent, event))
 
 
 @cache

@@ -96,6 +96,7 @@ class PetitionEvent(StrEnum):
     END_EXTERNAL = "end_external"
     FOLLOW_PARENT = "follow_parent"
     SPLIT_FROM_PARENT = "split_from_parent"
+    RECUSE_BODY = "recuse_body"
 
 
 STATE_LABELS: dict[PetitionState, Label] = {
@@ -180,6 +181,7 @@ EVENT_LABELS: dict[PetitionEvent, Label] = {
     PetitionEvent.END_EXTERNAL: Label("上级机关逾期,依法终止", "authority stayed silent: statutory end"),
     PetitionEvent.FOLLOW_PARENT: Label("随主件答复", "answered with the leading case"),
     PetitionEvent.SPLIT_FROM_PARENT: Label("与主件分离", "split from the leading case"),
+    PetitionEvent.RECUSE_BODY: Label("转由其他单位办理", "passed to another body"),
 }
 
 # Closed cases that may still be rated anew, reviewed or reopened; nothing forces a next step.
@@ -236,6 +238,7 @@ class PetitionRecord(Protocol):
     reviews: int
     rechecks: int
     urgings: int
+    recusals: int  # times the handling body had to withdraw and another was to be found at the same level
     item_type: str  # suggestion, accusation or appeal
     priority: str  # P0 to P3
     simple: bool

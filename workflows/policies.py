@@ -151,7 +151,7 @@ UNANSWERED = ("filed", "registered", "accepted", *RECEIVED, *WORK, "replied")
 VISIBLE = (
     *("file", "register", "auto_register", "accept", "dispatch", "sign", "auto_sign", "approve_return"),
     *("approve_extension", "approve_suspension", "resume", "resume_expired", "hold_hearing", "deliver", "expire"),
-    *("rehandle", "explain", "reopen", "ask_review", "give_review_opinion", "ask_recheck", "give_recheck_opinion"),
+    *("recuse_body", "rehandle", "explain", "reopen", "ask_review", "give_review_opinion", "ask_recheck", "give_recheck_opinion"),
 )
 # An anonymous petitioner, or one without an address, cannot be given a written notice (Art 23).
 NO_ADDRESS = ("anonymous", "unreachable")
@@ -213,7 +213,8 @@ NATIONAL: tuple[Policy, ...] = (
            starts=("dispatch",), states=WORK, through=RECEIVED, only_if=("simple",), pauses_on="suspension",
            pause_cap=180, opens_order=True),
     Policy("PT-18", "协办", "Part of a co-handler", 30, "C", "working",
-           starts=("dispatch", "add_co_handler", *NEW_ROUND), states=WORK, through=RECEIVED, stops=("co_report",),
+           starts=("dispatch", "add_co_handler", *NEW_ROUND), states=WORK, through=RECEIVED,
+           stops=("co_report", "recuse_co_handler"),
            per_co_handler=True, within_main=True, pauses_on="suspension", pause_cap=180, reminders=YELLOW_CARD),
     Policy("PT-19", "延期审批", "Decision on an extension", 1, "W", "working",
            starts=("request_extension",), states=WORK, stops=("approve_extension", "refuse_extension"),

@@ -39,6 +39,7 @@ class Person(db.Model):
     """A natural person known to the directory: a cadre, or somebody's kin."""
 
     __tablename__ = "persons"
+    __table_args__ = (Index("ix_persons_name", "name"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     name: Mapped[str] = mapped_column(Text)
@@ -69,8 +70,11 @@ class Kinship(db.Model):
 
 class StaffAccount(db.Model):
     __tablename__ = "staff_accounts"
-    # A secret in clear has no colon: nothing that forgets to seal it can store one.
-    __table_args__ = (CheckConstraint("totp_secret LIKE '%:%'", name="totp_sealed"),)
+    __table_args__ = (
+        Index("ix_staff_accounts_name", "name"),
+        # A secret in clear has no colon: nothing that forgets to seal it can store one.
+        CheckConstraint("totp_secret LIKE '%:%'", name="totp_sealed"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     username: Mapped[str] = mapped_column(Text, unique=True)

@@ -1,7 +1,6 @@
 """Places, bodies, persons and staff: what the other features look up. Changes of staff are in app.directory.staff."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -224,48 +223,8 @@ def kin_of(person_ids: Iterable[UUID]) -> dict[UUID, str]:
     return found
 
 
-def accused_bodies(names: Iterable[str], division_code: str) -> list[UUID]:
-    """Ids of the bodies where a person named in a petition, or close kin of one, holds a post or an appointment today.
-
-    No petition goes to the person it names, nor to their kin. Two queries whatever the number of names.
-    """
-    wanted = sorted(set(names))
-    if not wanted:
-        return []
-    today = clock.today()
-    lo, hi = scope_range(prefix_of(division_code)[:6])
-    posted = (
-        select(Post.id)
-        .join(Organisation, Organisation.id == Post.org_id)
-        .where(Post.person_id == Person.id, Organisation.division_code.in_(lineage_of(division_code)))
-    )
-    # The name alone would hit namesakes all over the province: the person must belong to the county or to a body above.
-    named = (
-        select(Person.id)
-        .where(
-            Person.name.in_(wanted),
-            or_(and_(Person.division_code >= lo, Person.division_code < hi), posted.exists()),
-        )
-        .cte("named")
-    )
-    forth = select(Kinship.relative_id).where(Kinship.person_id.in_(select(named.c.id)), valid_on(Kinship, today))
-    back = select(Kinship.person_id).where(Kinship.relative_id.in_(select(named.c.id)), valid_on(Kinship, today))
-    involved = select(named.c.id).union(forth, back).cte("involved")
-    by_post = select(Post.org_id).where(Post.person_id.in_(select(involved.c.id)), valid_on(Post, today))
-    by_appointment = (
-        select(Appointment.org_id)
-        .join(StaffAccount, StaffAccount.id == Appointment.account_id)
-        .where(
-            StaffAccount.person_id.in_(select(involved.c.id)),
-            StaffAccount.left_on.is_(None),
-            valid_on(Appointment, today),
-        )
-    )
-    return sorted(db.session.scalars(by_post.union(by_appointment)))
-
-
-def valid_on(model: type[Post] | type[Kinship] | type[Appointment], day: date) -> ColumnElement[bool]:
-    """The condition that a row with validity dates holds on `day`; both ends belong to it."""
+def valid_on(model: type[Post] | type[Kinship] | type[Appointment], day: Any) -> ColumnElement[bool]:
+    """The condition that a row with validity dates holds on `day`, a date or a parameter; both ends belong to it."""
     return and_(model.valid_from <= day, or_(model.valid_to.is_(None), model.valid_to >= day))
 
 
@@ -291,6 +250,17 @@ def staff_serving_at(org_ids: Collection[UUID]) -> dict[UUID, list[Row[Any]]]:
     for row in found:
         staff.setdefault(row.org_id, []).append(row)
     return staff
+def serving(org_id: Any, day: Any) -> Select[tuple[UUID]]:
+    """The query of the accounts that serve at a body on a day. Both may be parameters, or columns of an enclosing query."""
+    return (
+        select(StaffAccount.id)
+        .join(Appointment, Appointment.account_id == StaffAccount.id)
+        .where(
+            Appointment.org_id == org_id,
+            valid_on(Appointment, day),
+            or_(StaffAccount.left_on.is_(None), StaffAccount.left_on > day),
+        )
+    )
 
 
 def staff_names(ids: Iterable[UUID | None]) -> dict[UUID, str]:

@@ -19,6 +19,7 @@ from app.files import service
 from app.files.models import Attachment
 from app.files.storage import Missing
 from app.privacy import reads
+from app.recusal.service import is_excluded
 
 LINK_LIFETIME = timedelta(minutes=5)
 
@@ -46,7 +47,9 @@ def link(attachment_id: UUID, who: Identity) -> dict[str, Any]:
         raise Conflict("file-not-released", reason=row.status)
     reads.record(row.petition_id, "file", who, details={"attachment_id": row.id})
     expires_at = (clock.now() + LINK_LIFETIME).replace(microsecond=0)
-    token = _signer().dumps([row.id.hex, row.petition_id.hex, int(expires_at.timestamp())])
+    staff = who.actor if who.actor.kind == "staff" else None
+    reader = [staff.person_id.hex, staff.org_id.hex] if staff and staff.person_id and staff.org_id else []
+    token = _signer().dumps([row.id.hex, row.petition_id.hex, int(expires_at.timestamp()), *reader])
     return {"url": f"/files/{token}", "expires_at": expires_at}
 
 
@@ -56,15 +59,18 @@ def open_link(token: str) -> Download:
     Raises Unknown (forged, or the file is gone) and Problem `link-expired` (410).
     """
     try:
-        file_id, petition_id, expires = _signer().loads(token)
+        file_id, petition_id, expires, *reader = _signer().loads(token)
     except BadData as error:
         raise Unknown from error
     # The link carries no more rights than a receipt of that one case.
     with transaction(VISITOR, petition_id=UUID(petition_id)):
         if clock.now().timestamp() >= expires:
             raise Problem("link-expired", status=410)
+        # A link given to staff ends when they must withdraw. Asked before anything is refused, so that both ways of finding
+        # nothing cost the same statements.
+        barred = bool(reader) and is_excluded(UUID(petition_id), *map(UUID, reader))
         row = db.session.get(Attachment, UUID(file_id))
-        if row is None or row.status != "released" or row.media_type is None or row.sha256 is None:
+        if barred or row is None or row.status != "released" or row.media_type is None or row.sha256 is None:
             raise Unknown
         try:
             content = service.storage().open_kept(row.id)

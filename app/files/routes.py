@@ -76,7 +76,7 @@ def start_upload(headers: dict[str, str], petition_id: UUID) -> Any:
 
         # Optional here, unlike elsewhere: a tus client that knows nothing of keys must still be able to upload.
         repeatable = "Idempotency-Key" in request.headers
-        upload = idempotency.once({"name": name, "size": size}, start) if repeatable else start()
+        upload = idempotency.once(petition_id, {"name": name, "size": size}, start) if repeatable else start()
     return Response(status=201, headers={"Location": f"/api/v1/uploads/{upload['id']}"})
 
 

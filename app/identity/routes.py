@@ -19,7 +19,9 @@ identity = Blueprint("identity", __name__, url_prefix="/api/v1", description="ä¿
 def request_opening(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Ask for a confidential identity to be opened; a second person of another body grants it."""
     with signed_in("staff") as who:
-        return idempotency.once(draft, lambda: service.request_opening(petition_id, draft["reason"], who))
+        return idempotency.once(
+            petition_id, draft, lambda: service.request_opening(petition_id, draft["reason"], who)
+        )
 
 
 @identity.get("/identity-openings")

@@ -151,7 +151,8 @@ def _orgs(audience: str, case: Any) -> list[UUID]:
     if case is None:
         return []
     listed = {"owner_org": [case.owner_org_id], "main_org": [case.main_org_id], "co_orgs": case.co_org_ids}
-    return [org for org in listed.get(audience, ()) if org is not None]
+    # Whoever must withdraw hears of nothing, also of what was written before they had to.
+    return [org for org in listed.get(audience, ()) if org is not None and org not in case.excluded_org_ids]
 
 
 def _address(
@@ -182,7 +183,12 @@ def _address(
         inbox.append(_inbox_row(row, now, villager_id=case.villager_id))
         page.sent.append(row.id)
     else:
-        people = {person.id: person for org in _orgs(row.audience, case) for person in staff.get(org, ())}
+        people = {
+            person.id: person
+            for org in _orgs(row.audience, case)
+            for person in staff.get(org, ())
+            if person.id not in case.excluded_account_ids
+        }
         inbox += [_inbox_row(row, now, account_id=account_id) for account_id in people]
         mailboxes = tuple(sorted({person.email for person in people.values() if person.email}))
         if mailboxes and channels.mail is not None:

@@ -27,14 +27,23 @@ def hand_over_cases(from_id: UUID, to_id: UUID, org_ids: set[UUID], actor: Actor
             .with_for_update()
         )
     )
-    elsewhere = sum(petition.main_org_id not in org_ids for petition in petitions)
+    # Whoever orders it may have to withdraw from some of them, and then learns of those neither by a count nor by a refusal.
+    hidden = {
+        petition.id
+        for petition in petitions
+        if actor.person_id in petition.excluded_account_ids or actor.org_id in petition.excluded_org_ids
+    }
+    told = [petition for petition in petitions if petition.id not in hidden]
+    elsewhere = sum(petition.main_org_id not in org_ids for petition in told)
     if elsewhere:
         raise Conflict("successor-elsewhere", count=elsewhere)
-    before = sum(to_id in petition.past_handler_ids for petition in petitions)
+    before = sum(to_id in petition.past_handler_ids for petition in told)
     if before:
         raise Conflict("successor-handled-before", count=before)
     for petition in petitions:
-        petition.main_handler_id = to_id
+        # Whoever must withdraw, or handled it before, gets nothing; the body keeps the case.
+        fit = petition.main_org_id in org_ids and to_id not in (*petition.past_handler_ids, *petition.excluded_account_ids)
+        petition.main_handler_id = to_id if fit else None
         petition.version += 1
         timeline.append(
             petition.id,
@@ -46,7 +55,7 @@ def hand_over_cases(from_id: UUID, to_id: UUID, org_ids: set[UUID], actor: Actor
             facts={"from_id": from_id, "to_id": to_id},
         )
     db.session.flush()
-    return len(petitions)
+    return len(told)
 
 
 def count_cases_of(session: Session, account_id: UUID, org_id: UUID) -> int:

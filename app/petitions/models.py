@@ -49,6 +49,10 @@ class Petition(db.Model):
         Index("ix_petitions_villager", "villager_id", text("filed_at DESC")),
         Index("ix_petitions_due", "next_due_at", postgresql_where=text(IS_OPEN)),
         Index("ix_petitions_supervised", text("filed_at DESC"), text("id DESC"), postgresql_where=text("supervised")),
+        Index("ix_petitions_subjects", "subject_names", postgresql_using="gin"),
+        Index("ix_petitions_accused", "accused_org_ids", postgresql_using="gin"),
+        Index("ix_petitions_excluded", "excluded_org_ids", postgresql_using="gin"),
+        Index("ix_petitions_unled", "id", postgresql_where=text("owner_org_id IS NULL AND level > 0")),
         Index("ix_petitions_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
     )
 
@@ -69,7 +73,12 @@ class Petition(db.Model):
     way: Mapped[str] = mapped_column(Text, default="named")  # named, confidential, anonymous; chosen once
     villager_id: Mapped[UUID | None] = mapped_column(ForeignKey("villagers.id"))
     accused: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)  # subjects named, as written
-    accused_org_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)
+    accused_org_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)  # bodies named
+    keep_from: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)  # whom it is to be kept from, as written
+    subject_names: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)  # of both, to find the case by
+    # Who must withdraw; the row policies read these. A trigger of `exclusions` adds to them, nothing takes away.
+    excluded_org_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)
+    excluded_account_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)
     people_count: Mapped[int] = mapped_column(Integer, default=1)
     filed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))  # who filed or wrote it down
     erased_at: Mapped[datetime | None] = mapped_column(INSTANT)  # when key and content were destroyed
@@ -106,6 +115,7 @@ class Petition(db.Model):
     reviews: Mapped[int] = mapped_column(Integer, default=0)
     rechecks: Mapped[int] = mapped_column(Integer, default=0)
     urgings: Mapped[int] = mapped_column(Integer, default=0)
+    recusals: Mapped[int] = mapped_column(Integer, default=0)
     colour: Mapped[str | None] = mapped_column(Text)
     supervised: Mapped[bool] = mapped_column(Boolean, default=False)
     due_at: Mapped[datetime | None] = mapped_column(INSTANT)

@@ -136,7 +136,8 @@ def get_petition(petition_id: UUID) -> Any:
 def send_message(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Write on the case; moves no deadline."""
     with signed_in() as who:
-        return {**idempotency.once(draft, lambda: service.add_message(petition_id, who, **draft)), "body": draft["body"]}
+        sent = idempotency.once(petition_id, draft, lambda: service.add_message(petition_id, who, **draft))
+        return {**sent, "body": draft["body"]}
 
 
 @petitions.post("/petitions/<uuid:petition_id>/confirmation")
@@ -167,7 +168,7 @@ def record_money(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Record money claimed, recovered or paid out; answers the totals in fen."""
     with signed_in("staff") as who:
         _require(who.actor.role, RECORDING_ROLES)
-        return idempotency.once(draft, lambda: service.record_money(petition_id, who, draft))
+        return idempotency.once(petition_id, draft, lambda: service.record_money(petition_id, who, draft))
 
 
 @petitions.post("/petitions/<uuid:petition_id>/meetings")
@@ -178,7 +179,7 @@ def record_meeting(draft: dict[str, Any], petition_id: UUID) -> Any:
     """Record a joint meeting with its minutes."""
     with signed_in("staff") as who:
         _require(who.actor.role, RECORDING_ROLES)
-        return idempotency.once(draft, lambda: service.record_meeting(petition_id, who, draft) or {"done": True})
+        return idempotency.once(petition_id, draft, lambda: service.record_meeting(petition_id, who, draft) or {"done": True})
 
 
 def _require(role: str, allowed: frozenset[Role]) -> None:

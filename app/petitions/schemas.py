@@ -68,6 +68,12 @@ class _Draft(Schema):
     address = Text(200, load_default=None, allow_none=True)
     accused = fields.List(fields.Nested(NamedSubject), load_default=list, validate=validate.Length(max=20))
     accused_org_ids = fields.List(fields.UUID(), load_default=list, validate=validate.Length(max=20))
+    keep_from = fields.List(
+        fields.Nested(NamedSubject),
+        load_default=list,
+        validate=validate.Length(max=20),
+        metadata={"description": "people who shall not learn of the case, without being accused of anything"},
+    )
     claimed_fen = fields.Integer(strict=True, load_default=None, allow_none=True, validate=validate.Range(1, 10**15))
     people_count = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, 100_000))
     # 信访工作条例 Art 20: a collective is represented by at most five people.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import orjson
@@ -13,7 +13,6 @@ from app.auth import Identity
 from app.database import Rows, Target, insert_rows, reach_of
 from app.directory.codes import fault_of
 from app.directory.models import Division, Organisation
-from app.directory.service import accused_bodies
 from app.errors import Conflict, Forbidden, Invalid, Problem, Unknown
 from app.extensions import db
 from app.identity import store
@@ -31,10 +30,12 @@ from app.petitions.models import (
 )
 from app.petitions.schemas import ACTIONS
 from app.privacy import reads
+from app.recusal import service as recusal
 from app.text import catalogue
 from app.web import cursor_of, read_cursor
 from workflows.deadlines import Deadline
 from workflows.petition import EVENT_LABELS, STATE_LABELS, PetitionEvent, PetitionState
+from workflows.recusal import Exclusion
 
 ROW = (
     Petition.id, Petition.serial, Petition.title, Petition.category, Petition.division_code, Petition.state,
@@ -47,7 +48,9 @@ _PLACE = select(_DIVISIONS.level, transitions.LEADING_BODY.scalar_subquery().lab
 )
 _MESSAGES = Target(CaseMessage.__table__)
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
-_OFFICE_FACTS = {"co_org_ids", "org_ids", "main_org_id", "co_org_id", "suggested_org", "report", "parent_id", "policy"}
+_OFFICE_FACTS = frozenset(
+    "co_org_ids org_ids main_org_id co_org_id suggested_org report parent_id policy main_excluded office_excluded".split()
+)
 
 
 def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[str, Any]:
@@ -63,22 +66,9 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         return {**earlier, "pin": pin}
     if fault_of(draft["division_code"]):
         raise Invalid({"division_code": ["not a village or township of the present list"]})
-    place = db.session.execute(
-        _PLACE, {"place": draft["division_code"], **transitions.place_at(draft["division_code"], 4)}
-    ).one_or_none()
-    if place is None or place.level < 4:
-        raise Invalid({"division_code": ["not a village or township of the present list"]})
+    seat = _seat(draft)
     now = clock.now()
     anonymous = draft["way"] == "anonymous"
-    accused = [
-        *draft["accused_org_ids"],
-        *accused_bodies((one["name"] for one in draft["accused"]), draft["division_code"]),
-    ]
-    level, office = 4, place.office
-    while office in accused and level > 1:
-        # No petition goes to the body that it names: the next level above answers for it from the first day.
-        level -= 1
-        office = transitions.body_in_charge(draft["division_code"], level)
     petition = Petition(
         **_defaults(),
         id=uuid4(),
@@ -93,11 +83,13 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         channel=draft.get("channel", "web"),
         priority="P0" if draft.get("in_danger") else draft.get("priority", "P2"),
         simple=draft.get("simple", False),
-        level=level,
-        owner_org_id=office,
-        accused_org_ids=accused,
+        level=seat.level,
+        owner_org_id=seat.office,
+        subject_names=sorted({one["name"] for one in (*draft["accused"], *draft["keep_from"])}),
+        excluded_org_ids=[one.body for one in seat.exclusions if one.body is not None],
+        excluded_account_ids=[one.account for one in seat.exclusions if one.account is not None],
         **{name: draft[name] for name in ("division_code", "title", "body", "category", "item_type", "way")},
-        **{name: draft[name] for name in ("accused", "people_count", "claimed_fen")},
+        **{name: draft[name] for name in ("accused", "accused_org_ids", "keep_from", "people_count", "claimed_fen")},
     )
     petition.pin_mac = receipts.pin_mac(petition.serial, pin)
     receipt: dict[str, Any] = {}
@@ -113,12 +105,15 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
             opening=event_document(filed, transitions.text_digest_of(petition, filed.salt)),
             promise=ledger.promise(filed.commitment, petition.division_code, now, receipt),
         )
-        sealed = store.rows_of(petition.id, petition.way, _people(draft))
-        return {**sealed, idempotency.KEYS: [idempotency.kept(key, body, receipt)]}
+        return {
+            **store.rows_of(petition.id, petition.way, _people(draft)),
+            **recusal.rows_of(petition.id, seat.exclusions),
+            idempotency.KEYS: [idempotency.kept(key, body, receipt)],
+        }
 
     facts = {
         "priority": petition.priority,
-        "level": level,
+        "level": seat.level,
         "simple": petition.simple,
         "anonymous": anonymous,
         "unreachable": anonymous
@@ -203,8 +198,10 @@ def act(
     """
     petition = transitions.lock(petition_id, version)
     given = {name: value for name, value in facts.items() if value is not None}
-    _check(petition, event, given)
+    _check(petition, event, given, who)
     entries = transitions.move(petition, event, who.actor, **given)
+    if event == "merge":
+        recusal.follow_leading_case(petition, given["parent_id"])
     if event == "register":
         # The first limits that differ by these two start with the dispatch, so nothing that runs already is moved.
         petition.simple = given.get("simple", petition.simple)
@@ -347,11 +344,45 @@ def _defaults() -> dict[str, Any]:
             "way",
             "people_count",
         ):
-            if column.key in ("accused", "accused_org_ids"):
+            if column.key in ("accused", "accused_org_ids", "keep_from", "subject_names"):
+                continue
+            if column.key in ("excluded_org_ids", "excluded_account_ids"):
                 continue
             arg = column.default.arg
             values[column.key] = [] if callable(arg) else arg
     return values
+
+
+class _Seat(NamedTuple):
+    """Where a new petition goes: the level and office that answer for it, and who must withdraw from it."""
+
+    level: int
+    office: UUID | None
+    exclusions: tuple[Exclusion, ...]
+
+
+def _seat(draft: Mapping[str, Any]) -> _Seat:
+    """Raises Invalid when the place is unknown or withdrawn. One statement."""
+    place = draft["division_code"]
+    if not (draft["accused"] or draft["keep_from"] or draft["accused_org_ids"]):
+        row = db.session.execute(_PLACE, {"place": place, **transitions.place_at(place, 4)}).one_or_none()
+        if row is not None and row.level >= 4:
+            return _Seat(4, row.office, ())
+        raise Invalid({"division_code": ["not a village or township of the present list"]})
+    found = recusal.examine(
+        (one["name"] for one in draft["accused"]),
+        (one["name"] for one in draft["keep_from"]),
+        draft["accused_org_ids"],
+        place,
+    )
+    if (found.involvement.place_level or 0) < 4:
+        raise Invalid({"division_code": ["not a village or township of the present list"]})
+    # No petition goes to whoever must withdraw from it: the next level above answers for it from the first day.
+    office = recusal.seat_of(found, 4)
+    first = next(iter(found.involvement.chain), None)
+    if office is None:
+        return _Seat(1, None, found.exclusions)
+    return _Seat(4 if office is first else office.level, office.id, found.exclusions)
 
 
 def _people(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -367,9 +398,15 @@ def _people(draft: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [one for one in people if one["name"] or one["phone"]]
 
 
-def _check(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
-    """What the chart can not know: that the ids in the facts name something, that a merge makes no circle, and that a
-    priority is corrected with a reason."""
+# The case comes into new hands, or goes up: who must withdraw is computed anew before.
+_CHANGES_HANDS = frozenset(
+    "dispatch add_co_handler rehandle reopen give_review_opinion rate change_rating ask_review ask_recheck".split()
+)
+
+
+def _check(petition: Petition, event: str, facts: Mapping[str, Any], who: Identity) -> None:
+    """What the chart can not know: that the ids in the facts name something, that a merge makes no circle, that a priority
+    is corrected with a reason, and who must withdraw from the case as the directory stands today."""
     if event == "register" and facts.get("priority", petition.priority) != petition.priority and "reason" not in facts:
         raise Invalid({"reason": ["required when the priority is corrected"]})
     if event == "merge":
@@ -384,7 +421,12 @@ def _check(petition: Petition, event: str, facts: Mapping[str, Any]) -> None:
     wanted = {facts[name] for name in ("main_org_id", "co_org_id") if facts.get(name)} | set(
         facts.get("co_org_ids", ())
     )
-    if wanted:
+    if event in _CHANGES_HANDS and recusal.has_subjects(petition):
+        known = set(recusal.refresh(petition, watch=wanted).involvement.crews)
+        recusal.require_not_excluded(petition, who)
+        if wanted - known:
+            raise Invalid({"main_org_id": ["no such body"]})
+    elif wanted:
         _require_bodies(wanted, "main_org_id")
 
 
@@ -416,7 +458,8 @@ _FOLDER = text(
                    ORDER BY m.held_at)
               FROM meetings m WHERE m.petition_id = :id) AS meetings,
            (SELECT path FROM divisions WHERE code = :place) AS place,
-           (SELECT json_object_agg(id, name) FROM organisations WHERE id = ANY(:bodies)) AS bodies
+           (SELECT json_object_agg(id, name) FROM organisations WHERE id = ANY(:bodies)) AS bodies,
+           (SELECT json_agg(id) FROM petitions WHERE id = ANY(:links)) AS links
     """
 )
 
@@ -427,9 +470,16 @@ def _view(petition: Petition, who: Identity, entries: list[timeline.Entry] | Non
     rows = [row for row in entries or timeline.log_of(petition.id) if row.public or not outsider]
     targets = {UUID(row.facts["main_org_id"]) for row in rows if row.facts.get("main_org_id")}
     wanted = {row.org_id for row in rows} | {petition.owner_org_id, petition.main_org_id} | targets
+    links = {UUID(row.facts["parent_id"]) for row in rows if row.facts.get("parent_id")}
     folder = db.session.execute(
-        _FOLDER, {"id": petition.id, "place": petition.division_code, "bodies": [one for one in wanted if one]}
-    ).one()
+        _FOLDER,
+        {
+            "id": petition.id, "place": petition.division_code, "bodies": [one for one in wanted if one],
+            "links": list(links),
+        },
+    ).one()  # fmt: skip
+    # A link between two cases shows only to whoever may see both.
+    secret = {str(one) for one in links} - set(folder.links or ())
     name_of = {UUID(one): name for one, name in (folder.bodies or {}).items()}
     label = STATE_LABELS[PetitionState(petition.state)]
     people = store.open_sealed(petition.id, folder.sealed)
@@ -441,7 +491,7 @@ def _view(petition: Petition, who: Identity, entries: list[timeline.Entry] | Non
         "owner": name_of.get(petition.owner_org_id) if petition.owner_org_id else None,
         "main_body": name_of.get(petition.main_org_id) if petition.main_org_id else None,
         "allowed_actions": transitions.actions_for(petition, who.actor),
-        "timeline": [_event(row, name_of, outsider) for row in rows],
+        "timeline": [_event(row, name_of, outsider, secret) for row in rows],
         "messages": [_message(one) for one in folder.messages or []],
         "meetings": folder.meetings or [],
         "attachments": folder.attachments or [],
@@ -468,7 +518,7 @@ def _totals(petition: Petition, sums: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _event(row: Any, name_of: Mapping[Any, str], outsider: bool) -> dict[str, Any]:
+def _event(row: Any, name_of: Mapping[Any, str], outsider: bool, secret: set[str]) -> dict[str, Any]:
     label = (
         EVENT_LABELS.get(PetitionEvent(row.event)) if row.event in ACTIONS or row.event in set(PetitionEvent) else None
     )
@@ -480,7 +530,11 @@ def _event(row: Any, name_of: Mapping[Any, str], outsider: bool) -> dict[str, An
         "to_state": row.to_state,
         "body": name_of.get(row.org_id) if row.org_id else None,
         "to_body": name_of.get(UUID(row.facts["main_org_id"])) if row.facts.get("main_org_id") else None,
-        "facts": {k: v for k, v in row.facts.items() if not outsider or k not in _OFFICE_FACTS},
+        "facts": {
+            k: v
+            for k, v in row.facts.items()
+            if (not outsider or k not in _OFFICE_FACTS) and not (k == "parent_id" and v in secret)
+        },
     }
 
 

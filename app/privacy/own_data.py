@@ -35,7 +35,7 @@ _SEALED = text(f"SELECT {store.SEALED}")
 _KEPT = text(
     f"""
     SELECT p.id, p.serial, p.way, p.filed_at, p.division_code, p.category, p.item_type, p.channel, p.title, p.body,
-           p.accused, p.claimed_fen, p.people_count, p.state, p.erased_at, {store.SEALED.replace(":id", "p.id")} AS sealed,
+           p.accused, p.keep_from, p.claimed_fen, p.people_count, p.state, p.erased_at, {store.SEALED.replace(":id", "p.id")} AS sealed,
            (SELECT json_agg(json_build_object('at', m.at, 'from_me', m.author_kind = 'petitioner', 'body', m.body) ORDER BY m.at)
               FROM case_messages m WHERE m.petition_id = p.id) AS messages,
            (SELECT json_agg(json_build_object('name', a.name, 'size', a.size, 'at', a.created_at) ORDER BY a.created_at)

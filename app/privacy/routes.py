@@ -69,7 +69,7 @@ def own_data() -> Any:
 def request_change(draft: dict[str, Any]) -> Any:
     """Ask for my data to be corrected or deleted; decided within fifteen working days."""
     with signed_in("petitioner") as who:
-        return idempotency.once(draft, lambda: service.request_change(draft, who))
+        return idempotency.once(draft["petition_id"], draft, lambda: service.request_change(draft, who))
 
 
 @privacy.get("/data-requests")

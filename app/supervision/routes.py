@@ -44,7 +44,9 @@ def list_orders() -> Any:
 def issue_order(draft: dict[str, Any]) -> Any:
     """Issue a supervision order by hand."""
     with signed_in("staff") as who:
-        return idempotency.once(draft, lambda: service.issue_order(draft["petition_id"], draft["reason"], who))
+        return idempotency.once(
+            draft["petition_id"], draft, lambda: service.issue_order(draft["petition_id"], draft["reason"], who)
+        )
 
 
 @supervision.post("/supervision/orders/<uuid:order_id>/actions/answer")

@@ -28,6 +28,7 @@ from app.files import service as files
 from app.ledger import sequencing
 from app.ledger.keys import signer
 from app.messages.service import deliver_due
+from app.recusal.sweeps import sweep_recusals
 from app.supervision import sweeps
 from app.supervision.models import JobRun
 
@@ -63,6 +64,7 @@ class Job:
 
 JOBS: tuple[Job, ...] = (
     Job("deadlines", 5, lambda stopping: sweeps.sweep_due(stopping=stopping)),
+    Job("recusals", 2, lambda stopping: sweep_recusals(stopping=stopping)),
     Job("merged", 5, lambda stopping: sweeps.sweep_merged(stopping=stopping)),
     Job("reminders", 10, lambda stopping: sweeps.send_reminders(stopping=stopping)),
     Job("orders", 10, lambda stopping: sweeps.sweep_orders(stopping=stopping)),

@@ -23,6 +23,7 @@ from app.database import SYSTEM, transaction
 from app.errors import Problem, Unknown
 from app.extensions import db
 from app.petitions.models import OPEN_STATES, DeadlineRow, Petition
+from app.recusal import service as recusal
 from app.supervision.models import HolidayYear, SupervisionOrder
 from app.supervision.orders import issue_order
 from app.transitions import body_in_charge, lock, move, recompute
@@ -101,6 +102,9 @@ def _force(_deadline_id: UUID, petition_id: UUID) -> str | None:
     ).one_or_none()
     if due is None or due.forces is None:
         return None
+    if due.forces == PetitionEvent.EXPIRE and recusal.has_subjects(petition):
+        # The office above must be one that nobody is kept from today.
+        recusal.refresh(petition)
     # On line the reply lies where the petitioner filed: that it could be read there is what stands for a proof.
     online = due.forces == PetitionEvent.DELIVER and petition.channel == "web"
     move(petition, due.forces, SYSTEM, policy=due.policy_id, **({"delivery": "online"} if online else {}))
@@ -201,7 +205,8 @@ def _lapse_order(order_id: UUID, petition_id: UUID) -> str | None:
 
 
 def _issue_from(petition: Petition, level: int) -> None:
-    issue_order(petition, "overdue", level=level, issuer_org_id=body_in_charge(petition.division_code, level))
+    issuer = body_in_charge(petition.division_code, level, petition.excluded_org_ids)
+    issue_order(petition, "overdue", level=level, issuer_org_id=issuer)
 
 
 def _has_order_since(petition_id: UUID, moment: datetime) -> bool:

@@ -155,19 +155,6 @@ def test_names_of_bodies_and_staff_come_in_one_query_each(db_session, app, provi
         assert service.organisation_names([]) == service.staff_names([None]) == {}
 
 
-def test_bodies_of_a_named_cadre_and_of_close_kin_are_excluded(db_session, app, province):
-    with app.app_context(), transaction(SYSTEM):
-        names = service.organisation_names(service.accused_bodies(["毛定国"], VILLAGE)).values()
-    # His brother works at the street office: it must not handle the case either.
-    assert set(names) == {"尚一村村民委员会", "尚田街道办事处"}
-
-
-def test_a_namesake_in_another_county_excludes_nobody(db_session, app, province):
-    with app.app_context(), transaction(SYSTEM):
-        assert service.accused_bodies(["沈国良"], VILLAGE) == []
-        assert service.accused_bodies([], VILLAGE) == []
-
-
 def test_kin_whose_tie_has_ended_do_not_count(db_session, app, province):
     edge = db_session.scalars(select(Kinship).where(Kinship.relation == "sibling")).first()
     edge.valid_to = clock.today() - timedelta(days=1)

@@ -21,7 +21,8 @@ def draft(**more):
 @pytest.fixture
 def mine(client, new_key):
     """(receipt, headers of the petitioner) of a case filed in confidence."""
-    receipt = client.post("/api/v1/petitions", json=draft(way="confidential"), headers=new_key()).json
+    body = draft(way="confidential", keep_from=[{"name": "毛定国"}])
+    receipt = client.post("/api/v1/petitions", json=body, headers=new_key()).json
     given = {"serial": receipt["serial"], "pin": receipt["pin"]}
     token = client.post("/api/v1/auth/receipt/sign-in", json=given).json["access_token"]
     return receipt, {"Authorization": f"Bearer {token}"}
@@ -70,6 +71,7 @@ def test_a_receipt_shows_and_copies_everything_kept_of_that_one_case(client, min
     (case,) = answer.json["cases"]
     assert (case["serial"], case["way"], case["body"]) == (receipt["serial"], "confidential", "请查一查账。")
     assert [(one["name"], one["phone"]) for one in case["people"]] == [(NAME, PHONE)]
+    assert [one["name"] for one in case["keep_from"]] == ["毛定国"]
     assert [(one["from_me"], one["body"]) for one in case["messages"]] == [(True, "还有一张收据。")]
     assert answer.json["account"] is None
 

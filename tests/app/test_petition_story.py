@@ -205,23 +205,6 @@ def test_an_order_ends_with_the_round_that_it_asked_for(client, db_session, as_s
     assert client.get("/api/v1/supervision/orders", headers=county).json["items"] == []
 
 
-def test_a_body_where_kin_of_the_person_named_works_neither_sees_nor_handles_it(client, db_session, as_staff, new_key):
-    # 毛定国 sits on the committee of 尚一村; his brother works in the office of the township.
-    accused = [{"name": "毛定国", "post": "村干部"}]
-    filed = client.post("/api/v1/petitions", json=draft("330213007213", accused=accused), headers=new_key())
-    assert filed.status_code == 201, filed.get_data(as_text=True)
-    case, office = Case(client, filed.json["id"]), as_staff("shangtian.office")
-    case.see(office, expect=404)
-    assert client.get("/api/v1/petitions", headers=office).json["items"] == []
-    assert client.get("/api/v1/petitions/search?q=租金", headers=office).json["items"] == []
-    county = as_staff("fenghua.office")
-    view = case.see(county)
-    assert (view["level"], view["owner"]) == (3, "奉化区信访局")
-    case.act(county, "register")
-    case.act(county, "accept")
-    case.act(county, "dispatch", expect=403, main_org_id=org(db_session, "shangtian.office"))
-
-
 def test_an_accusation_that_is_routed_to_discipline_leaves_the_sight_of_the_office(client, db_session, as_staff, new_key):
     filed = client.post(
         "/api/v1/petitions", json=draft(a_village(db_session), item_type="accusation"), headers=new_key()

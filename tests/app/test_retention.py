@@ -15,6 +15,7 @@ from app.supervision.models import ClockOffset
 
 PLACE = "330213007213"
 NAME, PHONE, BODY = "陈小妹", "13877770001", "村里三亩地的租金没有到账。"
+KEPT_FROM, NOTE = "方无名", "反映人是我舅舅"
 YEAR = 365.25
 
 
@@ -40,7 +41,7 @@ def case(client, new_key):
     from PIL import Image
 
     def make(title, *, end):
-        draft = {"division_code": PLACE, "title": title, "body": BODY, "name": NAME, "phone": PHONE}
+        draft = {"division_code": PLACE, "title": title, "body": BODY, "name": NAME, "phone": PHONE, "keep_from": [{"name": KEPT_FROM}]}
         receipt = client.post("/api/v1/petitions", json=draft, headers=new_key()).json
         given = {"serial": receipt["serial"], "pin": receipt["pin"]}
         phone = client.application.test_client()
@@ -105,8 +106,12 @@ def test_erased_content_is_nowhere_and_the_proof_stays(run, case, later, db_sess
     query = text(
         "SELECT seq, at, event, from_state, to_state FROM petition_events WHERE petition_id = :id ORDER BY seq"
     )
+    withdrawn = client.post(
+        f"/api/v1/petitions/{receipt['id']}/recusal", json={"reason_code": "kin_of_petitioner", "note": NOTE}, headers=as_staff("shangtian.head")
+    )
+    assert withdrawn.status_code == 204, withdrawn.get_data(as_text=True)
     before = db_session.execute(query, {"id": receipt["id"]}).all()
-    words = ("租金之事", "三亩地", NAME, PHONE, "请回电话", "拿到钱", "租金收据")
+    words = ("租金之事", "三亩地", NAME, PHONE, "请回电话", "拿到钱", "租金收据", KEPT_FROM, NOTE)
     assert {word for _table, word in rows_with(db_session, *words)} == set(words) - {PHONE}
     later(6)
     done = run("retention", "erase", "--yes")

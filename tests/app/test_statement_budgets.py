@@ -55,6 +55,24 @@ def test_a_filing_stays_within_its_budget(client, counted, place, new_key):
     cost(counted, "filing", answer, 201)
 
 
+def test_naming_people_costs_neither_the_filing_nor_the_dispatch_a_statement(client, counted, place, new_key, as_staff, db_session):
+    # 毛定国 sits on a village committee and has a brother in the office of the township.
+    named = {"accused": [{"name": "毛定国"}], "keep_from": [{"name": "方红"}]}
+    costs, body = {}, ""
+    for kind, more in (("plain", {}), ("named", named)):
+        counted.clear()
+        answer = client.post("/api/v1/petitions", json={**draft(place), **more}, headers=new_key())
+        costs[kind] = [cost(counted, "filing", answer, 201)]
+        body = body or str(db_session.scalar(text("SELECT org_id FROM appointments p JOIN staff_accounts a ON a.id = p.account_id WHERE a.username = 'fenghua.land'")))
+        for action, facts in (("register", {}), ("accept", {}), ("dispatch", {"main_org_id": body})):
+            headers = as_staff("fenghua.head")
+            counted.clear()
+            path = f"/api/v1/petitions/{answer.json['id']}/actions/{action}"
+            costs[kind].append(cost(counted, "action", client.post(path, json=facts, headers=headers)))
+    assert costs["named"] == costs["plain"]
+    assert db_session.execute(text("SELECT count(*) FROM exclusions")).scalar_one() > 1
+
+
 @pytest.mark.parametrize("route", ["list", "search", "orders", "desk"])
 def test_a_list_costs_the_same_for_one_row_and_for_fifty(client, counted, place, as_staff, new_key, route):
     path = {

@@ -112,9 +112,9 @@ class World:
         assert answer.status_code in (200, 403, 404), (event, answer.get_data(as_text=True))
         return answer.status_code == 200
 
-    def dispatched(self, to: UUID, *co: UUID) -> Filed:
+    def dispatched(self, to: UUID, *co: UUID, **more: Any) -> Filed:
         """A case that a body has been given, with others beside it."""
-        case = self.file()
+        case = self.file(**more)
         self.act(case, "fenghua.office", "register", simple=True)
         self.act(case, "fenghua.office", "accept")
         given = {"main_org_id": str(to), "co_org_ids": [str(one) for one in co]}
@@ -175,9 +175,21 @@ class World:
             )
         self.session.commit()
 
+    def external(self) -> Filed:
+        """A case that lies with the authority above the province."""
+        case = self.file()
+        self.session.execute(text("UPDATE petitions SET state = 'external', level = 0 WHERE id = :case"), {"case": case.id})
+        self.session.commit()
+        return case
+
+    def somebody(self) -> UUID:
+        """The account that the leftovers come from: one that sees no case."""
+        found: UUID = self.session.scalars(select(StaffAccount.id).where(StaffAccount.username == "admin")).one()
+        return found
+
     def leave_rows(self, cases: list[Filed]) -> None:
         """A row in each table that hangs on a case and that filing alone does not fill."""
-        someone = self.session.execute(text("SELECT id FROM staff_accounts ORDER BY username LIMIT 1")).scalar_one()
+        someone = self.somebody()
         for case in cases:
             for statement in _LEFTOVERS:
                 self.session.execute(text(statement), {"case": case.id, "someone": someone})
@@ -218,6 +230,21 @@ _LEFTOVERS = (
     "WHERE petition_id = :case",
     "INSERT INTO outbox (id, created_at, audience, template, petition_id, params, status, attempts, next_attempt_at) "
     "VALUES (gen_random_uuid(), now(), 'owner_org', 'file', :case, '{}', 'dead', 8, now())",
+    # Of two who asked, one has been granted.
+    "INSERT INTO identity_openings (id, petition_id, account_id, role, org_id, at, reason) "
+    "SELECT gen_random_uuid(), :case, account_id, role, org_id, now(), repeat('核对身份', 5) FROM appointments, generate_series(1, 2) "
+    "WHERE account_id = :someone",
+    "INSERT INTO identity_grants (opening_id, petition_id, account_id, role, org_id, at, until) "
+    "SELECT id, petition_id, account_id, role, org_id, now(), now() + interval '1 hour' FROM identity_openings "
+    "WHERE petition_id = :case LIMIT 1",
+    "INSERT INTO case_reads (id, at, account_id, role, org_id, petition_id, division_code, what, purpose, details) "
+    "SELECT gen_random_uuid(), now(), a.account_id, a.role, a.org_id, p.id, p.division_code, 'detail', 'oversees', '{}' "
+    "FROM petitions p, appointments a WHERE p.id = :case AND a.account_id = :someone",
+    "INSERT INTO data_requests (id, petition_id, kind, wish, asked_at, due_on, provisional) "
+    "VALUES (gen_random_uuid(), :case, 'correct', '姓名写错了', now(), current_date + 21, false)",
+    # A body where nobody of the columns serves has to withdraw.
+    "INSERT INTO exclusions (id, petition_id, org_id, reason, since) SELECT gen_random_uuid(), :case, o.id, 'named_body', now() "
+    "FROM organisations o WHERE NOT EXISTS (SELECT 1 FROM appointments a WHERE a.org_id = o.id) ORDER BY o.name LIMIT 1",
 )
 
 

@@ -347,6 +347,36 @@ STORIES = {
         ],
         {"round": 2, "co_waiting_org_ids": ["water bureau"]},
     ),
+    "a body that must withdraw gives way to another one of the level, the second time one level up": (
+        [
+            *INTAKE,
+            (CLOCK, "recuse_body", {"main_excluded": True, "office_excluded": False}, "accepted"),
+            (OFFICE, "dispatch", {"main_org_id": "water bureau"}, "dispatched"),
+            (WATER, "sign", {}, "signed"),
+            (CLOCK, "recuse_body", {"main_excluded": True, "office_excluded": False}, "accepted"),
+        ],
+        {"level": 3, "recusals": 1, "main_org_id": None, "main_handler_id": None, "colour": None},
+    ),
+    "from a level where nobody is left the case goes up, and from the province beyond it": (
+        [
+            *INTAKE,
+            (CLOCK, "recuse_body", {"main_excluded": False, "office_excluded": True}, "dispatched"),
+            (CLOCK, "recuse_body", {"main_excluded": True, "office_excluded": True}, "accepted"),
+            (CLOCK, "recuse_body", {"main_excluded": False, "office_excluded": True}, "accepted"),
+            (CLOCK, "recuse_body", {"main_excluded": False, "office_excluded": True}, "external"),
+        ],
+        {"level": 0, "main_org_id": None},
+    ),
+    "a body that had begun leaves the case to the level above, which gives it to a new one": (
+        [
+            *INTAKE,
+            (TOWN, "sign", {}, "signed"),
+            (TOWN, "start", {"note": "called"}, "handling"),
+            (CLOCK, "recuse_body", {"main_excluded": True, "office_excluded": False}, "escalated"),
+            (OFFICE, "rehandle", {"main_org_id": "roads bureau"}, "handling"),
+        ],
+        {"level": 3, "recusals": 0, "round": 2, "main_org_id": "roads bureau", "past_org_ids": [], "colour": None},
+    ),
     "review and re-review overdue climb to the top": (
         [
             *FIRST_REPLY,
@@ -860,6 +890,7 @@ def test_the_system_events_are_those_the_clock_and_the_worker_send():
     assert system == {
         *("auto_register", "auto_sign", "expire_return", "lapse_rating", "lapse_review", "expire"),
         *("resume_expired", "urge_external", "end_external", "follow_parent", "split_from_parent"),
+        "recuse_body",
     }
 
 
@@ -895,7 +926,7 @@ def test_the_page_of_the_chart_shows_every_state_event_and_limit():
     assert all(f"`{event}`" in page for event in EVENT_LABELS)
     assert all(policy in page for entries in TIMED.values() for policy, _ in entries)
     assert "    escalated --> escalated: 逾期上报" in page
-    assert "    handling --> handling" not in page
+    assert "    handling --> handling: 转由其他单位办理\n" in page, "what only notes something is no arrow"
     assert "| PT-05 | 办结\\|Conclusion |" in page
     assert page.endswith("| rate | petitioner |\n")
     rows = [line for line in page.splitlines() if line.startswith("| 已送达,待评价 | `rate`")]

@@ -1,0 +1,1 @@
+"""Who must withdraw from a case, and how the case moves on."""

@@ -1,0 +1,48 @@
+"""Exclusions from a case with their reasons, and the changes of the directory that wait to be looked at."""
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Text, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import db
+
+
+class ExclusionRow(db.Model):
+    """One account or body that must withdraw from a case. Written once and never taken back while the case lives.
+
+    Inserting a row hides the case at once: a trigger copies the id into the arrays that the row policies read.
+    """
+
+    __tablename__ = "exclusions"
+    __table_args__ = (
+        CheckConstraint("(account_id IS NULL) <> (org_id IS NULL)", name="one"),
+        Index(
+            "ix_exclusions_once", "petition_id", "account_id", "org_id", unique=True, postgresql_nulls_not_distinct=True
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id"))
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))
+    org_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    rests_on: Mapped[UUID | None]
+    kin_scope: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+    since: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class DirectoryChange(db.Model):
+    """Something that may exclude somebody anew: written by triggers, taken away by the worker."""
+
+    __tablename__ = "directory_changes"
+    __table_args__ = (Index("ix_directory_changes_at", "at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4, server_default=func.gen_random_uuid())
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    person_id: Mapped[UUID | None]
+    account_id: Mapped[UUID | None]
+    org_id: Mapped[UUID | None]
+    petition_id: Mapped[UUID | None]
