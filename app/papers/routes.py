@@ -111,7 +111,7 @@ def print_paper(petition_id: UUID, seq: int) -> Any:
 def record_delivery(draft: dict[str, Any], petition_id: UUID, seq: int) -> Any:
     """Record that a paper was posted, handed over, or refused and left."""
     with signed_in("staff") as who:
-        return idempotency.once(draft, lambda: service.record_delivery(petition_id, seq, who, draft))
+        return idempotency.once(petition_id, draft, lambda: service.record_delivery(petition_id, seq, who, draft))
 
 
 @papers.get("/papers/verify")
