@@ -155,9 +155,8 @@ def confirm_record(petition_id: UUID) -> Any:
 def dispute_record(draft: dict[str, Any], petition_id: UUID) -> Any:
     """The petitioner says that the record is not what they said; it stays unconfirmed."""
     with signed_in("petitioner") as who:
-        return idempotency.once(
-            draft, lambda: service.dispute_record(petition_id, who, draft["body"]) or {"done": True}
-        )
+        said = draft["body"]
+        return idempotency.once(petition_id, draft, lambda: service.dispute_record(petition_id, who, said) or {"done": True})
 
 
 @petitions.post("/petitions/<uuid:petition_id>/money")

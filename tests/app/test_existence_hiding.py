@@ -270,7 +270,7 @@ def requests_of(ids):
                 continue
             if method == "post" and "{" not in path and not path.endswith(("/supervision/orders", "/my-data/requests")):
                 continue  # files something new, which says nothing of what is there
-            variants = [path.format(**ids, link=ids["token"])]
+            variants = [path.format(**ids, link=ids["token"], seq=1, log="330213", size=1, commitment="00" * 32)]
             if "/inbox/{message_id}" in path:
                 variants = [path.format(message_id=ids["inbox_id"])]
             for address, query in product(variants, LISTS.get(path, [{}]) if method == "get" else [{}]):

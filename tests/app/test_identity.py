@@ -279,7 +279,7 @@ def test_an_operator_can_take_the_right_from_a_role(db_session, confidential, as
 def test_a_body_that_the_petition_names_can_not_be_the_second_one(db_session, confidential, ask, do):
     opening = ask("shangtian.discipline", confidential).json["id"]
     accuse = text(
-        "UPDATE petitions SET accused_org_ids = ARRAY(SELECT p.org_id FROM appointments p JOIN staff_accounts a "
+        "UPDATE petitions SET excluded_org_ids = ARRAY(SELECT p.org_id FROM appointments p JOIN staff_accounts a "
         "ON a.id = p.account_id WHERE a.username = 'fenghua.office')"
     )
     db_session.execute(accuse)

@@ -201,7 +201,7 @@ def test_delete_an_event(world, verify):
 def test_delete_a_whole_case_before_any_log_had_it(world, verify):
     """Nothing is left in the database that could tell; the receipt does."""
     receipt = world.file()
-    for table in ("deadlines", "petitioners", "outbox", "petition_events"):
+    for table in ("deadlines", "sealed.identities", "sealed.data_keys", "exclusions", "outbox", "petition_events"):
         world.sql(f"DELETE FROM {table} WHERE petition_id = :p", p=receipt["id"])
     world.sql("DELETE FROM petitions WHERE id = :p", p=receipt["id"])
     world.sql("DELETE FROM ledger_queue")

@@ -217,17 +217,6 @@ _LEFTOVERS = (
     """'{"number": "", "body": "", "basis": [], "remedy": ["", ""]}', '', '')""",
     'INSERT INTO paper_deliveries (id, petition_id, paper_id, method, "on", at, note) '
     "SELECT gen_random_uuid(), petition_id, id, 'post', current_date, now(), '' FROM papers WHERE petition_id = :case",
-    "INSERT INTO case_reads (id, at, account_id, role, org_id, petition_id, division_code, what, purpose, details) "
-    "SELECT gen_random_uuid(), now(), :someone, 'petition_office', p.owner_org_id, p.id, p.division_code, 'detail', 'oversees', "
-    "'{}' FROM petitions p WHERE p.id = :case",
-    "INSERT INTO data_requests (id, petition_id, kind, wish, asked_at, due_on, provisional) "
-    "VALUES (gen_random_uuid(), :case, 'delete', '请删除', now(), current_date + 21, false)",
-    "INSERT INTO identity_openings (id, petition_id, account_id, role, org_id, at, reason) "
-    "SELECT gen_random_uuid(), p.id, :someone, 'petition_office', p.owner_org_id, now(), repeat('理由', 10) "
-    "FROM petitions p WHERE p.id = :case",
-    "INSERT INTO identity_grants (opening_id, petition_id, account_id, role, org_id, at, until) "
-    "SELECT id, petition_id, account_id, role, org_id, now(), now() + interval '1 hour' FROM identity_openings "
-    "WHERE petition_id = :case",
     "INSERT INTO outbox (id, created_at, audience, template, petition_id, params, status, attempts, next_attempt_at) "
     "VALUES (gen_random_uuid(), now(), 'owner_org', 'file', :case, '{}', 'dead', 8, now())",
     # Of two who asked, one has been granted.
