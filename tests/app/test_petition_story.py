@@ -222,17 +222,21 @@ def test_a_body_where_kin_of_the_person_named_works_neither_sees_nor_handles_it(
     case.act(county, "dispatch", expect=403, main_org_id=org(db_session, "shangtian.office"))
 
 
-def test_an_accusation_that_is_routed_to_discipline_leaves_the_sight_of_the_office(client, db_session, as_staff, new_key):
+def test_an_accusation_that_is_routed_to_discipline_leaves_only_a_stub_to_the_office(client, db_session, as_staff, new_key):
     filed = client.post(
         "/api/v1/petitions", json=draft(a_village(db_session), item_type="accusation"), headers=new_key()
     )
     case = Case(client, filed.json["id"])
     office = as_staff("shangtian.office")
     case.act(office, "register")
-    assert case.act(office, "route-to-discipline")["state"] == "sealed"
-    case.see(office, expect=404)
-    case.see(as_staff("fenghua.office"), expect=404)
-    assert case.see(as_staff("shangtian.discipline"))["state"] == "sealed"
+    answered = case.act(office, "route-to-discipline")
+    assert answered["state"] == "sealed"
+    for username in ("shangtian.office", "fenghua.office", "shangtian.discipline", "shangtian.discipline.head"):
+        stub = case.see(as_staff(username))
+        assert (stub["state"], stub["title"], stub["body"], stub["category"]) == ("sealed", "已转有关部门", "", "other")
+        # The identity follows the clue: its first reader is the head of the discipline body.
+        assert bool(stub["people"]) == (username == "shangtian.discipline.head")
+    assert "租金" not in str(answered)
 
 
 def test_the_time_for_a_second_handling_cannot_be_extended(client, db_session, as_staff, new_key):
