@@ -1,5 +1,6 @@
 """The sealed clue track over HTTP, and in SQL as the web role: who may know, and what nobody else finds."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -328,7 +329,7 @@ def test_what_happened_to_a_clue_is_never_changed(clue, app, statement):
 def test_a_petition_that_is_open_is_not_made_a_clue_behind_the_chart(world, app):
     world.file()
     actor = Cases(app, app, world.session).staff("shangtian.office")
-    given = '{"clue": {"petition_id": "%s"}}' % world.case.id
+    given = json.dumps({"clue": {"petition_id": world.case.id}})
     with pytest.raises(DBAPIError, match="only an accusation that was just sealed"), transaction(actor):
         db.session.execute(text("SELECT open_clue(CAST(:g AS jsonb), 'x')"), {"g": given})
 
