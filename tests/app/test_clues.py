@@ -468,6 +468,16 @@ def test_the_petitioner_sees_the_public_steps_and_writes_to_the_readers_alone(cl
     assert {"clue_accept", "clue_feedback"} <= told
 
 
+def test_the_plain_page_shows_the_result_and_the_messages_and_not_the_report(clue):
+    clue.concluded()
+    clue.act(HANDLER, "give-feedback", feedback="未发现所反映的问题")
+    phone = clue.client.application.test_client()
+    assert phone.post("/p/case", data={name: clue.receipt[name] for name in ("serial", "pin")}).status_code == 303
+    page = phone.get("/p/case").get_data(as_text=True)
+    assert "未发现所反映的问题" in page and "您的检举已受理" in page
+    assert WORDS not in page and "查无此事" not in page
+
+
 def test_another_receipt_sees_nothing_of_it(clue, app):
     other = World(clue.client, clue.session, clue.as_staff, clue.new_key).file()
     clue.case.see(other.own, expect=404)
@@ -497,6 +507,13 @@ def test_nothing_is_written_on_the_stub_and_it_is_not_erased_on_request(clue):
     for kind, body in (("money", money), ("meetings", {"held_at": "2026-01-01T00:00:00Z", "org_ids": [str(UUID(int=1))], "minutes": "x"})):
         refused = clue.client.post(f"{path}/{kind}", json=body, headers={**office, **clue.new_key()})
         assert (refused.status_code, refused.json["type"]) == (409, "/problems/sealed")
+    asked = {"petition_id": clue.case.id, "kind": "delete", "wish": "请删除"}
+    sent = clue.client.post("/api/v1/my-data/requests", json=asked, headers={**clue.own, **clue.new_key()})
+    assert sent.status_code == 201, sent.get_data(as_text=True)
+    granted = {"decision": "granted", "reason": "同意"}
+    decide = f"/api/v1/data-requests/{sent.json['id']}/actions/decide"
+    refused = clue.client.post(decide, json=granted, headers=office)
+    assert (refused.status_code, refused.json["type"]) == (409, "/problems/case-open")
 
 
 def test_the_identity_of_a_sealed_petition_is_opened_for_readers_alone(world):
