@@ -104,6 +104,7 @@ def _address(settings: Settings, role: DatabaseRole) -> str:
 
 
 def _register_routes(app: Flask) -> None:
+    from app.clues.routes import clues
     from app.directory.routes import directory
     from app.files.routes import files
     from app.identity.routes import identity
@@ -124,7 +125,8 @@ def _register_routes(app: Flask) -> None:
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     api.spec.options["security"] = [{"bearer": []}]
     for blueprint in (
-        signin, petitions, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers, ledger,
+        signin, petitions, clues, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers,
+        ledger,
     ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api

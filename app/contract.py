@@ -9,7 +9,10 @@ from flask import current_app
 
 from notifications.catalogue import CATALOGUE
 from workflows.actor import Label
+from workflows.clue import CLUE_EVENT_LABELS, CLUE_LABELS, CLUE_LIMITS, CLUE_REFUSALS, ClueChart
+from workflows.clue import TIMED as CLUE_TIMED
 from workflows.diagrams import workflow_page
+from workflows.order import ORDER_EVENT_LABELS, ORDER_LABELS, ORDER_REFUSALS, ORDER_TIMED, OrderChart
 from workflows.petition import EVENT_LABELS, RESTS, STATE_LABELS, TIMED, PetitionChart
 from workflows.petition_guards import REFUSALS
 from workflows.policies import NATIONAL, PRESETS, ZHEJIANG, Policy
@@ -38,7 +41,17 @@ def pages() -> dict[str, str]:
         deadlines=(("id", "preset", "时限 limit", "长度 amount", "性质 kind", "依据 basis"), limits),
         messages=(("event", "audience"), heard),
     )  # fmt: skip
-    return {"petition.md": page}
+    clue = workflow_page(
+        ClueChart, CLUE_TIMED, title=Label("密封线索", "Clue"), states=CLUE_LABELS, events=CLUE_EVENT_LABELS,
+        refusals=CLUE_REFUSALS,
+        deadlines=(("id", "时限 limit", "长度 amount", "性质 kind", "依据 basis"),
+                   [(one.id, *_limit(one.id, CLUE_LIMITS)) for one in CLUE_LIMITS]),
+    )  # fmt: skip
+    order = workflow_page(
+        OrderChart, ORDER_TIMED, title=Label("督办单", "Supervision order"), states=ORDER_LABELS, events=ORDER_EVENT_LABELS,
+        refusals=ORDER_REFUSALS,
+    )  # fmt: skip
+    return {"petition.md": page, "clue.md": clue, "order.md": order}
 
 
 def _limit(policy_id: str, preset: Sequence[Policy]) -> tuple[str, ...]:

@@ -79,14 +79,6 @@ def set_actor(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "
     clock.offset_seconds.set(row[-1] or 0)
 
 
-def take_leave(petition_id: UUID) -> None:
-    """Let the actor still see this case until the transaction ends: for a change that takes it out of their sight.
-
-    PostgreSQL asks of a changed row that whoever changes it may see it afterwards too.
-    """
-    db.session.execute(text("SELECT set_config('mj.leaving', :id, true)"), {"id": str(petition_id)})
-
-
 @contextmanager
 def transaction(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "") -> Iterator[None]:
     """One transaction in the actor's name: committed at the end, rolled back on any exception."""

@@ -45,10 +45,10 @@ def body_of(draft: Mapping[str, Any]) -> str:
     return receipts.body_mac(orjson.dumps(draft, default=str, option=orjson.OPT_SORT_KEYS))
 
 
-def claim(key: str, body: str, petition_id: UUID | None = None) -> dict[str, Any] | None:
+def claim(key: str, body: str, about: UUID | None = None) -> dict[str, Any] | None:
     """The answer kept for this key, or None when it is new. Of two at once the second waits for the first.
 
-    Raises Problem 422 `key-used-with-another-body`, and Unknown when the case that the request is about is one that the
+    Raises Problem 422 `key-used-with-another-body`, and Unknown when the petition or clue that the request is about is one that the
     actor does not see, or no longer: a repeated key may tell no more than a new one.
     """
     row = db.session.execute(
@@ -56,11 +56,12 @@ def claim(key: str, body: str, petition_id: UUID | None = None) -> dict[str, Any
             """
             WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(:mac, 0)))
             SELECT k.body_mac, k.answer,
-                   CAST(:petition AS uuid) IS NULL OR EXISTS (SELECT 1 FROM petitions WHERE id = CAST(:petition AS uuid)) AS seen
+                   CAST(:about AS uuid) IS NULL OR EXISTS (SELECT 1 FROM petitions WHERE id = CAST(:about AS uuid))
+                     OR EXISTS (SELECT 1 FROM clues WHERE id = CAST(:about AS uuid)) AS seen
               FROM held LEFT JOIN idempotency_keys k ON k.key_mac = :mac
             """
         ),
-        {"mac": receipts.key_mac(key), "petition": petition_id},
+        {"mac": receipts.key_mac(key), "about": about},
     ).one()
     if not row.seen:
         raise Unknown()
@@ -83,13 +84,11 @@ def kept(key: str, body: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def once(
-    petition_id: UUID, draft: Mapping[str, Any], create: Callable[[], Mapping[str, Any]]
-) -> Mapping[str, Any]:
-    """What `create` returns, or returned when this request about the case was sent before. For requests whose answer
-    holds no text. Raises what `claim` raises."""
+def once(about: UUID, draft: Mapping[str, Any], create: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What `create` returns, or returned when this request about a petition or a clue was sent before. For requests whose
+    answer holds no text. Raises what `claim` raises."""
     key, body = key_of_request(), body_of({**draft, "path": request.path})
-    if earlier := claim(key, body, petition_id):
+    if earlier := claim(key, body, about):
         return earlier
     answer = create()
     insert_rows({KEYS: [kept(key, body, answer)]})

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from app.clock import SHANGHAI
-from app.teller import Case, Forward, Say, StoryFailed, Teller, instant
+from app.teller import Case, Clue, Forward, Say, StoryFailed, Teller, instant
 
 __all__ = ["StoryFailed", "play"]
 
@@ -40,36 +40,49 @@ def _wuxing(teller: Teller) -> None:
         teller.village(GAOXIN, "东桥村", "东乔村"),
         "检测公司监事赵某是否为村干部亲属",
         "村里工程由某检测公司检测,公司监事姓赵。请查明赵某与村干部有没有亲属关系,检测费用是否属实。",
-        category="conduct", name="沈某", phone="13800000011",
+        category="conduct", item_type="accusation", name="沈某", phone="13800000011",
     )  # fmt: skip
     case.require(state="filed")
     teller.tell("wuxing.receipt")
     promise = case.receipt["promise"]
     known = {key["key_id"] for key in teller.send("GET", "/ledger/keys")["items"]}
     teller.require(promise["log"] == WUXING and promise["key_id"] in known, "a promise for the log of the county")
-    teller.tell("wuxing.intake")
-    group = teller.body("wuxing.office", WUXING, "派驻第六纪检监察组")
+    teller.tell("wuxing.seal")
     case.act("wuxing.office", "register")
-    case.act("wuxing.office", "accept")
-    case.act("wuxing.office", "dispatch", main_org_id=group)
-    case.require(state="dispatched", main_org_id=group)
-    teller.tell("wuxing.sign")
-    case.act("wuxing.group6", "sign")
-    case.act("wuxing.group6", "start", note="已当面联系信访人")
-    case.require(state="handling")
-    teller.tell("wuxing.reply")
-    findings = "经比对6名村干部的人口信息,赵某与村干部不存在亲属关系;检测费用与付款凭证一致。"
-    case.act("wuxing.group6", "submit-reply", findings=findings, legal_basis=LAW, outcome="explained")
-    case.require(state="investigated")
-    case.refused("wuxing.group6", "approve-reply", 403)
-    teller.tell("wuxing.approve")
-    case.act("wuxing.group6.head", "approve-reply")
-    case.require(state="replied")
-    case.arrive("resolved")
-    case.print_papers()
-    teller.tell("wuxing.rate")
-    case.act_as_petitioner("rate", grade="satisfied", office_grade="satisfied")
-    case.require(state="rated", round=1, colour=None)
+    case.act("wuxing.office", "route-to-discipline")
+    case.look("wuxing.office")
+    case.require(state="sealed", title="已转有关部门", body="", people=[])
+    head, group = "gaoxin.discipline.head", "wuxing.group6"
+    clue = Clue(teller, head, case.receipt["serial"])
+    clue.refused("wuxing.office", 404)
+    clue.refused("wuxing.discipline.head", 404)
+    teller.tell("wuxing.accept")
+    opened = clue.act(head, "open-text", purpose="核实检举内容")
+    teller.require("监事姓赵" in opened["body"], "the text, for a reader of the clue")
+    clue.act(head, "verify-realname", note="已电话核实")
+    clue.act(head, "accept")
+    clue.refused(group, 404)
+    may_know = teller.send("GET", f"{clue.path}/candidates", token=teller.staff(head))["items"]
+    members = [one["account_id"] for one in may_know if one["body"].endswith("派驻第六纪检监察组")]
+    clue.act(head, "assign", handler_id=members[0])
+    teller.tell("wuxing.check")
+    clue.act(group, "propose-disposal", disposal="preliminary_verification", opinion="比对人口信息,核对付款凭证")
+    clue.refused(group, 403, "approve-disposal", study="不得自批")
+    clue.act(head, "approve-disposal", study="集体研究同意")
+    clue.act(group, "report", report="经比对6名村干部的人口信息,赵某与村干部不存在亲属关系;检测费用与付款凭证一致。")
+    teller.tell("wuxing.conclude")
+    clue.act(head, "conclude", outcome="unfounded", findings="反映问题不属实。")
+    clue.act(group, "give-feedback", feedback="已当面答复:赵某与村干部不存在亲属关系,检测费用属实。")
+    told = case.look()["timeline"][-1]
+    teller.require(told["event"] == "clue_feedback" and "不存在" in told["facts"]["feedback"], "the result, for the petitioner")
+    case.look("wuxing.office")
+    case.require(state="sealed", title="已转有关部门", body="")
+    teller.tell("wuxing.clear")
+    clue.act(group, "propose-clarification", method="notice_within_range", text="在东乔村范围内为被反映的村干部澄清")
+    clue.refused(group, 403, "approve-clarification")
+    clue.act(head, "approve-clarification")
+    done = clue.act(head, "archive")
+    teller.require(done["state"] == "archived", "the clue archived")
     filed = instant(case.receipt["filed_at"]).astimezone(SHANGHAI).date()
     teller.require(teller.today() == filed, "the answer on the day of filing")
 
@@ -128,6 +141,7 @@ def _fenghua(teller: Teller) -> None:
     )
     case.act("shangtian.discipline.head", "approve-reply")
     case.act("shangtian.discipline", "deliver", proof="村民代表签收")
+    case.print_papers()
     teller.tell("fenghua.rate")
     case.act_as_petitioner("rate", grade="satisfied", office_grade="satisfied")
     totals = {"claimed_fen": RENT_FEN, "recovered_fen": RENT_FEN, "paid_out_fen": RENT_FEN}

@@ -235,6 +235,27 @@ class Case:
         return self.teller.holder(self.receipt["serial"], self.receipt["pin"])
 
 
+class Clue:
+    """The sealed clue of a petition, as the discipline side works on it. `finder` must stand on its list."""
+
+    def __init__(self, teller: Teller, finder: str, serial: str):
+        self.teller = teller
+        found = teller.send("GET", "/clues", token=teller.staff(finder))["items"]
+        ids = [one["id"] for one in found if one["serial"] == serial]
+        teller.require(len(ids) == 1, "one clue in the list of its reader")
+        self.path = f"/clues/{ids[0]}"
+
+    def act(self, username: str, event: str, **facts: Any) -> Any:
+        """Let a member of staff do something to the clue."""
+        return self.teller.send("POST", f"{self.path}/actions/{event}", facts, token=self.teller.staff(username))
+
+    def refused(self, username: str, status: int, event: str | None = None, **facts: Any) -> None:
+        """Raises StoryFailed unless the server refuses this, or the mere look without an event, with `status`."""
+        path, method = (f"{self.path}/actions/{event}", "POST") if event else (self.path, "GET")
+        body = facts if event else None
+        self.teller.send(method, path, body, token=self.teller.staff(username), refused=status)
+
+
 def instant(text: str) -> datetime:
     """The instant that an answer shows."""
     return datetime.fromisoformat(text)

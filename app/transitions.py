@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ARRAY, Date, Row, Text, Uuid, all_, and_, any_, bindparam, or_, select
 
 from app import calendar_store, clock, outbox, timeline
-from app.database import Rows, Target, insert_rows, take_leave
+from app.database import Rows, Target, insert_rows
 from app.directory.codes import lineage_of
 from app.directory.models import Organisation, StaffAccount
 from app.directory.service import serving
@@ -27,7 +27,7 @@ from workflows.base import Step
 from workflows.calendar import WorkCalendar
 from workflows.deadlines import CaseEvent, Deadline, deadlines, deadlines_around, ladder, next_forced, remind_at
 from workflows.order import TABLE as ORDERS
-from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent, PetitionState
+from workflows.petition import EVENT_LABELS, TABLE, PetitionEvent
 
 _RISING = {"expire", "rate", "change_rating"}
 LEADING_KINDS = ("petition_office", "office")
@@ -76,8 +76,6 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> list[tim
         petition.dispatches += 1
     if petition.level != before_level or petition.owner_org_id is None:
         _find_office(petition)
-    if petition.state == PetitionState.SEALED:
-        take_leave(petition.id)
     petition.version += 1
     facts = _told(petition, event, log, {**facts, "co_org_id": actor.org_id} if event == "co_report" else facts)
     row = timeline.event_of(

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import orjson
-from flask import Flask
+from flask import Flask, request
 from flask.json.provider import JSONProvider
 from flask_smorest import Api as SmorestApi
 from flask_smorest import Blueprint as SmorestBlueprint
@@ -191,6 +191,26 @@ class Json(JSONProvider):
             orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z),
             mimetype="application/json",
         )
+
+
+MATCH_HEADER = {
+    "in": "header",
+    "name": "If-Match",
+    "required": False,
+    "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
+    "description": "the version that the client has seen, quoted; 412 when the case has moved on",
+}
+
+
+def version_of_request() -> int | None:
+    """The version in the If-Match of the request, None without one. Raises Invalid when it is no quoted number."""
+    given = request.headers.get("If-Match")
+    if given is None:
+        return None
+    bare = given.removeprefix("W/").strip('"')
+    if not (bare.isascii() and bare.isdigit()) or len(bare) > 9:
+        raise Invalid({"If-Match": ["a quoted version number"]})
+    return int(bare)
 
 
 def cursor_of(at: datetime, row_id: uuid.UUID) -> str:

@@ -291,6 +291,8 @@ OTHER: Mapping[str, tuple[Notice, ...]] = {
             "your confidential identity was opened with the consent of two bodies; please sign in.",
         ),
     ),
+    "clue_accept": (_petitioner("您的检举已受理,请登录查看。", "your report was accepted; please sign in."),),
+    "clue_feedback": (_petitioner("您的检举已有结果,请登录查看。", "there is a result of your report; please sign in."),),
     "data_request": (
         _owner("信访人提出个人信息请求,请登录办理。", "a request about personal data; please sign in and decide."),
     ),

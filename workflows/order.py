@@ -28,6 +28,25 @@ ORDER_LABELS: dict[OrderState, Label] = {
 }
 
 
+ORDER_EVENT_LABELS: dict[str, Label] = {
+    "answer": Label("反馈", "answer"),
+    "send_back": Label("退回", "send back"),
+    "verify": Label("核实", "verify"),
+    "release": Label("解除", "release"),
+}
+
+ORDER_REFUSALS: dict[str, Label] = {
+    "wrong-role": Label("该角色不能督办", "this role does not supervise"),
+    "below-the-level-in-charge": Label("低于下达督办单的层级", "below the level that issued the order"),
+    "not-the-body-supervised": Label("不是被督办单位", "not the body that is supervised"),
+    "separation-of-duties": Label("反馈人不得自行核实", "who answered does not verify"),
+    "returns-spent": Label("退回次数已用完", "returns are used up"),
+}
+
+# An answer is due by PT-22; when it passes the order is marked overdue and another one goes to the level above.
+ORDER_TIMED: dict[str, tuple[tuple[str, str | None], ...]] = {"issued": (("PT-22", None),)}
+
+
 class OrderRecord(Protocol):
     """What the chart reads of an order."""
 

@@ -39,6 +39,7 @@ _OPENINGS = """
 _ONE = text(f"{_OPENINGS} WHERE o.id = :id")
 _NEWEST = text(f"{_OPENINGS} ORDER BY o.at DESC, o.id LIMIT 200")
 _SEALED = text(f"SELECT {store.SEALED}")
+_LETS = text("SELECT clue_lets(:id)")
 _MAY = text(
     """
     SELECT coalesce((SELECT may_request FROM opening_roles WHERE role = :role), false) AS request,
@@ -54,7 +55,8 @@ def request_opening(petition_id: UUID, reason: str, who: Identity) -> dict[str, 
     Raises Unknown (no such case for this person), Forbidden `may-not-open`, Conflict `not-confidential`.
     """
     petition = transitions.lock(petition_id)
-    if not _rights(who).request:
+    # Of a petition that was sealed only the readers of its clue may ask.
+    if not _rights(who).request or not db.session.scalar(_LETS, {"id": petition_id}):
         raise Forbidden("may-not-open")
     if petition.way != "confidential":
         raise Conflict("not-confidential")

@@ -67,7 +67,7 @@ _EVENTS = text(
     SELECT e.*, p.serial, p.division_code, p.title, p.body, p.id AS case_id,
            lag(e.seq) OVER (PARTITION BY e.petition_id ORDER BY e.seq) AS before,
            EXISTS (SELECT 1 FROM petition_events x WHERE x.petition_id = e.petition_id AND x.event = 'erase_content'
-                     AND length(x.salt) > 0) AS erased,
+                     AND length(x.salt) > 0) OR EXISTS (SELECT 1 FROM clues c WHERE c.petition_id = e.petition_id) AS erased,
            EXISTS (SELECT 1 FROM ledger_leaves l WHERE l.commitment = e.commitment AND l.log = left(p.division_code, 6)) AS placed,
            EXISTS (SELECT 1 FROM ledger_queue q WHERE q.commitment = e.commitment) AS queued
       FROM petition_events e LEFT JOIN petitions p ON p.id = e.petition_id ORDER BY e.petition_id, e.seq
@@ -103,6 +103,7 @@ _STRAYS = text(
     """
     SELECT l.log, l.index FROM ledger_leaves l
      WHERE NOT EXISTS (SELECT 1 FROM petition_events e WHERE e.commitment = l.commitment)
+       AND NOT EXISTS (SELECT 1 FROM clue_events e WHERE e.commitment = l.commitment)
        AND NOT EXISTS (SELECT 1 FROM ledger_heads h WHERE h.entry = l.commitment)
      ORDER BY l.log, l.index
     """

@@ -12,9 +12,9 @@ from workflows.petition_record import IN_CHARGE
 # 信访事项网上办理工作规程: each opinion and notice with its date.
 _ANSWERS = (
     "deliver", "follow_parent", "reject", "redirect", "explain", "give_review_opinion", "give_recheck_opinion",
-    "record_external_end", "mediate",
+    "record_external_end", "mediate", "clue_feedback",
 )  # fmt: skip
-_ANSWER_PARTS = ("findings", "legal_basis", "opinion", "agreement", "reason", "note")
+_ANSWER_PARTS = ("findings", "legal_basis", "opinion", "agreement", "reason", "note", "feedback")
 _SPANS = {
     "approve_extension": "case.extended", "approve_suspension": "case.paused", "hold_hearing": "case.heard",
 }  # fmt: skip

@@ -30,17 +30,10 @@ from app.petitions.schemas import (
     SearchQuery,
 )
 from app.privacy import reads
-from app.web import Blueprint, Schema
+from app.web import MATCH_HEADER, Blueprint, Schema, version_of_request
 from workflows.actor import Role
 
 petitions = Blueprint("petitions", __name__, url_prefix="/api/v1", description="信访事项 petitions")
-MATCH_HEADER = {
-    "in": "header",
-    "name": "If-Match",
-    "required": False,
-    "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
-    "description": "the version that the client has seen, quoted; 412 when the case has moved on",
-}
 # Who writes down letters, calls and visits, and who files for somebody else (domain rules of role and channel).
 INTAKE_ROLES = frozenset(
     {
@@ -186,16 +179,6 @@ def _require(role: str, allowed: frozenset[Role]) -> None:
         raise Forbidden()
 
 
-def _version() -> int | None:
-    given = request.headers.get("If-Match")
-    if given is None:
-        return None
-    bare = given.removeprefix("W/").strip('"')
-    if not (bare.isascii() and bare.isdigit()) or len(bare) > 9:
-        raise Invalid({"If-Match": ["a quoted version number"]})
-    return int(bare)
-
-
 def _with_etag(view: dict[str, Any]) -> Any:
     return view, 200, {"ETag": f'"{view["version"]}"'}
 
@@ -205,7 +188,7 @@ def _action_route(event: str, shape: type[Schema]) -> Callable[..., Any]:
 
     def perform(facts: dict[str, Any], petition_id: UUID) -> Any:
         with signed_in() as who:
-            return _with_etag(service.act(petition_id, event, who, facts, _version()))
+            return _with_etag(service.act(petition_id, event, who, facts, version_of_request()))
 
     perform.__name__ = event
     perform.__doc__ = f"{service.EVENT_LABELS[service.PetitionEvent(event)].zh} {event.replace('_', ' ')}."

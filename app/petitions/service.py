@@ -10,6 +10,8 @@ from sqlalchemy import Select, bindparam, func, select, text, union_all
 
 from app import calendar_store, clock, idempotency, outbox, timeline, transitions
 from app.auth import Identity
+from app.clues import service as clues
+from app.clues.opening import seal_petition
 from app.database import Rows, Target, insert_rows, reach_of
 from app.directory.codes import fault_of
 from app.directory.models import Division, Organisation
@@ -214,6 +216,10 @@ def act(
             )
         )  # fmt: skip
     db.session.flush()
+    if petition.state == PetitionState.SEALED:
+        seal_petition(petition, who)
+        # What the timeline said before was just taken out of it.
+        return _view(petition, who)
     return _view(petition, who, entries)
 
 
@@ -254,11 +260,14 @@ def renew_pin(petition_id: UUID, who: Identity) -> dict[str, Any]:
 def add_message(petition_id: UUID, who: Identity, body: str, *, internal: bool = False) -> dict[str, Any]:
     """Write a message on the case and return all of it but its text, so that no second copy is kept of that anywhere.
 
-    Moves no deadline. A petitioner's message is never internal: raises Forbidden.
+    Moves no deadline. A petitioner's message is never internal: raises Forbidden. On a petition that was sealed it goes to
+    the readers of the clue and to nobody else.
     """
     if internal and who.actor.kind == "petitioner":
         raise Forbidden()
     petition = transitions.lock(petition_id)
+    if petition.state == PetitionState.SEALED:
+        return clues.message_of_petition(petition_id, body, who)
     message = {
         "id": uuid4(), "petition_id": petition_id, "at": clock.now(), "author_kind": who.actor.kind,
         "author_id": who.actor.person_id, "org_id": who.actor.org_id, "internal": internal, "body": body,
@@ -277,7 +286,7 @@ def record_money(petition_id: UUID, who: Identity, entry: Mapping[str, Any]) -> 
 
     Raises Invalid when more would be paid out than was recovered, or a total would fall below zero.
     """
-    petition = transitions.lock(petition_id)
+    petition = _on_open_track(petition_id)
     totals = money_of(petition)
     kind = f"{entry['kind']}_fen"
     totals[kind] += entry["amount_fen"]
@@ -299,13 +308,21 @@ def record_money(petition_id: UUID, who: Identity, entry: Mapping[str, Any]) -> 
 
 def record_meeting(petition_id: UUID, who: Identity, meeting: Mapping[str, Any]) -> None:
     """Record a joint meeting (联席会议) with its minutes."""
-    petition = transitions.lock(petition_id)
+    petition = _on_open_track(petition_id)
     if meeting["held_at"] > clock.now():
         raise Invalid({"held_at": ["in the future"]})
     _require_bodies(meeting["org_ids"], "org_ids")
     db.session.add(Meeting(id=uuid4(), petition_id=petition_id, recorded_by=who.actor.person_id, **meeting))
     note(petition, "hold_meeting", who, {"org_ids": meeting["org_ids"]})
     db.session.flush()
+
+
+def _on_open_track(petition_id: UUID) -> Petition:
+    """The locked case, for something that is written on it. Raises Conflict `sealed` when only its stub is left here."""
+    petition = transitions.lock(petition_id)
+    if petition.state == PetitionState.SEALED:
+        raise Conflict("sealed")
+    return petition
 
 
 def money_of(petition: Petition) -> dict[str, int]:
@@ -483,6 +500,9 @@ def _view(petition: Petition, who: Identity, entries: list[timeline.Entry] | Non
     name_of = {UUID(one): name for one, name in (folder.bodies or {}).items()}
     label = STATE_LABELS[PetitionState(petition.state)]
     people = store.open_sealed(petition.id, folder.sealed)
+    sealed = clues.public_part(petition.id) if outsider and petition.state == PetitionState.SEALED else None
+    # What was said before is under seal; of an empty message nothing but its time is left.
+    messages = sealed["messages"] if sealed else [_message(one) for one in folder.messages or [] if one["body"]]
     return {
         **{column.key: getattr(petition, column.key) for column in Petition.__table__.columns},
         "place": folder.place,
@@ -491,8 +511,8 @@ def _view(petition: Petition, who: Identity, entries: list[timeline.Entry] | Non
         "owner": name_of.get(petition.owner_org_id) if petition.owner_org_id else None,
         "main_body": name_of.get(petition.main_org_id) if petition.main_org_id else None,
         "allowed_actions": transitions.actions_for(petition, who.actor),
-        "timeline": [_event(row, name_of, outsider, secret) for row in rows],
-        "messages": [_message(one) for one in folder.messages or []],
+        "timeline": [*(_event(row, name_of, outsider, secret) for row in rows), *(sealed["timeline"] if sealed else [])],
+        "messages": messages,
         "meetings": folder.meetings or [],
         "attachments": folder.attachments or [],
         "people": people or [],

@@ -16,6 +16,7 @@ from app.petitions.models import OPEN_STATES, Petition
 from app.petitions.service import note
 from app.privacy.models import DataRequest
 from workflows.actor import Role
+from workflows.petition import PetitionState
 
 WORKING_DAYS = 15
 # A refusal gives one of these, each with its article.
@@ -158,7 +159,7 @@ def decide_request(request_id: UUID, decision: Mapping[str, Any], who: Identity)
         raise Conflict("already-decided")
     granted = decision["decision"] == "granted"
     erases = granted and row.kind == "delete"
-    if erases and petition.state in OPEN_STATES:
+    if erases and petition.state in (*OPEN_STATES, PetitionState.SEALED):
         raise Conflict("case-open")
     row.decision, row.reason = decision["decision"], decision["reason"]
     row.ground = None if granted else decision["ground"]

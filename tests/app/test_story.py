@@ -55,14 +55,14 @@ def test_the_story_comes_out_as_told(server, forward, db_session):
     assert said[0].startswith("演示故事开始") and said[-1].startswith("演示故事结束")
     rows = db_session.execute(text("SELECT state, dissatisfied, colour FROM petitions ORDER BY filed_at")).all()
     assert [tuple(row) for row in rows] == [
-        ("rated", 0, None), ("rated", 0, None), ("escalated", 2, "red"), ("escalated", 0, "red"), ("filed", 0, None),
+        ("sealed", 0, None), ("rated", 0, None), ("escalated", 2, "red"), ("escalated", 0, "red"), ("filed", 0, None),
     ]  # fmt: skip
 
 
 def test_a_story_without_a_worker_fails_and_names_the_step(server, forward, monkeypatch):
     monkeypatch.setattr(sweeps, "sweep_due", lambda: sweeps.SweepReport())
     monkeypatch.setattr("app.teller.WAIT_SECONDS", 0.2)
-    with pytest.raises(StoryFailed, match=r"step wuxing\.approve: expected state 'resolved', found 'replied'"):
+    with pytest.raises(StoryFailed, match=r"step climb\.first: expected state 'resolved', found 'replied'"):
         play(server, forward, lambda _line: None)
 
 
