@@ -2,6 +2,7 @@
 
 import json
 import random
+import secrets
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,7 +80,7 @@ def fill_product(url, petitions, due=0, first=1):
             _copy(c, "drafts", [one for one, _events, _limits in cases])
             _insert_petitions(c, 1, opened)
             say("copying their events and deadlines")
-            columns = "id petition_id seq at clock_offset_seconds event from_state to_state actor_kind actor_role public facts"
+            columns = "id petition_id seq at clock_offset_seconds event from_state to_state actor_kind actor_role public facts salt commitment"
             _copy(
                 c,
                 f"petition_events ({', '.join(columns.split())})",
@@ -166,7 +167,8 @@ def _open_case(n, due_now):
              "yellow" if n % 20 == 0 else None, n % 20 == 0, steps > 3]  # fmt: skip
     events = [
         [uuid4(), petition_id, k, one.at, 0, one.event, log[k - 2].to_state if k > 1 else None, one.to_state,
-         "petitioner" if k == 1 else "staff", "petitioner" if k == 1 else "petition_office", one.event in timeline.PUBLIC_EVENTS, json.dumps(one.facts)]
+         "petitioner" if k == 1 else "staff", "petitioner" if k == 1 else "petition_office", one.event in timeline.PUBLIC_EVENTS, json.dumps(one.facts),
+         secrets.token_bytes(timeline.SALT_BYTES), secrets.token_bytes(32)]
         for k, one in enumerate(log, 1)
     ]  # fmt: skip
     return draft, events, transitions.deadline_rows(petition_id, running, calendar)
