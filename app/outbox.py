@@ -1,7 +1,8 @@
 """Messages written in the transaction of the change they tell of. The worker delivers them after the commit.
 
-A database trigger sends NOTIFY "outbox" on insert, and PostgreSQL passes that on at commit: a change that is rolled back
-wakes nobody and tells nobody.
+For what somebody waits for, a code to a phone or a mailbox, a database trigger sends NOTIFY "outbox", and PostgreSQL passes
+that on at commit: a change that is rolled back wakes nobody and tells nobody. Everything else is found by the next look of the
+delivery, two seconds later at most: transactions that notify can only commit one after the other.
 """
 
 from collections.abc import Mapping

@@ -16,9 +16,7 @@ def run() -> None:
         context.configure(
             connection=connection, target_metadata=db.metadata, compare_type=True, transaction_per_migration=True,
             include_schemas=True,
-            include_name=lambda name, kind, _parents: not (
-                (kind == "index" and str(name).startswith("gin_")) or (kind == "schema" and name not in (None, "sealed"))
-            ),
+            include_name=lambda name, kind, _parents: kind != "schema" or name in (None, "sealed"),
         )
         with context.begin_transaction():
             context.run_migrations()

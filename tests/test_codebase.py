@@ -148,7 +148,7 @@ def test_every_dependency_has_a_licence_that_we_may_ship():
 
 
 def differences(url):
-    """What alembic would change to make the database like the models; the word index is SQL of its own."""
+    """What alembic would change to make the database like the models."""
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
     with engine.connect() as connection:
         context = MigrationContext.configure(
@@ -157,8 +157,7 @@ def differences(url):
                 "compare_type": True,
                 "include_schemas": True,
                 "include_name": lambda name, kind, _parents: not (
-                    (kind == "index" and str(name).startswith("gin_"))
-                    or (kind == "table" and name == "alembic_version")
+                    (kind == "table" and name == "alembic_version")
                     or (kind == "schema" and name not in (None, "sealed"))
                 ),
             },

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from statemachine import StateMachine
@@ -158,7 +159,7 @@ class Step:
     demands: tuple[Demand, ...]
     effects: tuple[Effect, ...]
 
-    @property
+    @cached_property
     def who(self) -> frozenset[str]:
         """Roles that can ever pass, empty when no guard asks for a role."""
         asked = [each.who for each in self.guards if each.who is not None]

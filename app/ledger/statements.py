@@ -107,7 +107,7 @@ def _text(identity: UUID | None) -> str | None:
 def _refuse_fractions(value: Any) -> None:
     if isinstance(value, float):
         raise TypeError("a committed document holds whole numbers only")
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for one in value.values():
             _refuse_fractions(one)
     elif isinstance(value, list | tuple):

@@ -49,9 +49,6 @@ class Petition(db.Model):
         Index("ix_petitions_villager", "villager_id", text("filed_at DESC")),
         Index("ix_petitions_due", "next_due_at", postgresql_where=text(IS_OPEN)),
         Index("ix_petitions_supervised", text("filed_at DESC"), text("id DESC"), postgresql_where=text("supervised")),
-        Index("ix_petitions_subjects", "subject_names", postgresql_using="gin"),
-        Index("ix_petitions_accused", "accused_org_ids", postgresql_using="gin"),
-        Index("ix_petitions_excluded", "excluded_org_ids", postgresql_using="gin"),
         Index("ix_petitions_unled", "id", postgresql_where=text("owner_org_id IS NULL AND level > 0")),
         Index("ix_petitions_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
     )
@@ -129,6 +126,16 @@ class Petition(db.Model):
     last_visible_at: Mapped[datetime] = mapped_column(INSTANT)  # last event that the petitioner could see
 
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
+
+
+class PetitionWords(db.Model):
+    """Every two neighbouring characters of title and text, for `search_petitions` alone. A trigger of petitions writes them."""
+
+    __tablename__ = "petition_words"
+    __table_args__ = (Index("ix_petition_words", "words", postgresql_using="gin"),)
+
+    petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id", ondelete="CASCADE"), primary_key=True)
+    words: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
 class PetitionEventRow(db.Model):

@@ -1,7 +1,8 @@
 """Filing, reading and acting on petitions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -130,42 +131,63 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
 
 def list_cases(query: Mapping[str, Any], who: Identity) -> dict[str, Any]:
     """A page of list rows, newest first, and the cursor of the next one. The policy decides what is in it."""
-    rows = select(*ROW)
-    if query["open"] is not None:
-        rows = rows.where(text(_OPEN) if query["open"] else text(f"NOT ({_OPEN})"))
-    for name in ("colour", "priority"):
-        if query[name]:
-            rows = rows.where(getattr(Petition, name) == query[name])
-    if query["supervised"] is not None:
-        rows = rows.where(Petition.supervised if query["supervised"] else ~Petition.supervised)
-    if query["mine"]:
-        rows = rows.where(Petition.main_org_id == who.actor.org_id)
+    states = list(dict.fromkeys(query["state"]))
+    values = {
+        "most": query["limit"] + 1, "org": who.actor.org_id, "colour": query["colour"], "priority": query["priority"],
+        **{f"state_{n}": state for n, state in enumerate(states)},
+    }  # fmt: skip
     if query["cursor"]:
-        at, last = read_cursor(query["cursor"])
-        rows = rows.where(text("(filed_at, id) < (:at, :last)").bindparams(at=at, last=last))
-    found = _newest(rows, query["state"], query["limit"] + 1)
+        values["at"], values["last"] = read_cursor(query["cursor"])
     # A connection keeps the plan of a statement it has prepared. The best plan for a township reads its places and sorts;
     # kept for the province it would sort every case there is. So actors of each size of area have a statement of their own.
-    return _page(
-        found.prefix_with(f"/* {reach_of(who.actor, who.petition_id)} {len(who.actor.scope)} */"), query["limit"]
-    )
+    rows = _listing(
+        f"/* {reach_of(who.actor, who.petition_id)} {len(who.actor.scope)} */",
+        query["open"], query["supervised"],
+        tuple(name for name in ("colour", "priority") if query[name]),
+        bool(query["mine"]), bool(query["cursor"]), len(states),
+    )  # fmt: skip
+    return _page(rows, query["limit"], values)
 
 
-def _newest(rows: Select[Any], states: Sequence[str], most: int) -> Select[Any]:
-    """The newest of `rows` in any of the states; in every state when none is named."""
+# Kept by shape: building a statement of several states anew costs as much as sending it.
+@lru_cache(maxsize=512)
+def _listing(
+    reader: str,
+    is_open: bool | None,
+    supervised: bool | None,
+    equal: tuple[str, ...],
+    mine: bool,
+    after: bool,
+    states: int,
+) -> Select[Any]:
+    """The newest rows of a list, in any of so many states, in every state when there are none."""
+    rows = select(*ROW)
+    if is_open is not None:
+        rows = rows.where(text(_OPEN) if is_open else text(f"NOT ({_OPEN})"))
+    for name in equal:
+        rows = rows.where(getattr(Petition, name) == bindparam(name))
+    if supervised is not None:
+        rows = rows.where(Petition.supervised if supervised else ~Petition.supervised)
+    if mine:
+        rows = rows.where(Petition.main_org_id == bindparam("org"))
+    if after:
+        rows = rows.where(text("(filed_at, id) < (:at, :last)"))
 
     def newest(found: Select[Any], at: Any, row_id: Any) -> Select[Any]:
-        return found.order_by(at.desc(), row_id.desc()).limit(most)
+        return found.order_by(at.desc(), row_id.desc()).limit(bindparam("most"))
 
     each = [
-        newest(rows.where(Petition.state == state), Petition.filed_at, Petition.id) for state in dict.fromkeys(states)
+        newest(rows.where(Petition.state == bindparam(f"state_{n}")), Petition.filed_at, Petition.id)
+        for n in range(states)
     ]
     if len(each) < 2:
-        return each[0] if each else newest(rows, Petition.filed_at, Petition.id)
-    # Each state is an index in order, and of several only the heads are read. With `state IN (…)` all their cases are
-    # read and sorted.
-    merged = union_all(*each).subquery()
-    return newest(select(merged), merged.c.filed_at, merged.c.id)
+        found = each[0] if each else newest(rows, Petition.filed_at, Petition.id)
+    else:
+        # Each state is an index in order, and of several only the heads are read. With `state IN (…)` all their cases are
+        # read and sorted.
+        merged = union_all(*each).subquery()
+        found = newest(select(merged), merged.c.filed_at, merged.c.id)
+    return found.prefix_with(reader)
 
 
 def search(q: str, limit: int) -> dict[str, Any]:
@@ -174,11 +196,11 @@ def search(q: str, limit: int) -> dict[str, Any]:
         raise Problem("query-too-short", status=422, errors={"q": ["two characters at least"]})
     # The function applies the actor's scope inside: text operators are not leakproof and could not use an index below
     # the policy. The outer query stands under the policy all the same.
-    found = select(text("id")).select_from(text("search_petitions(:q, :most)")).params(q=q, most=limit)
+    found = select(text("id")).select_from(text("search_petitions(:q, :most)"))
     rows = (
         select(*ROW).where(Petition.id.in_(found)).order_by(Petition.filed_at.desc(), Petition.id.desc()).limit(limit)
     )
-    return _page(rows.params(q=q, most=limit), limit)
+    return _page(rows, limit, {"q": q, "most": limit})
 
 
 def case_view(petition_id: UUID, who: Identity) -> dict[str, Any]:
@@ -349,25 +371,21 @@ def note(petition: Petition, event: str, who: Identity, facts: Mapping[str, Any]
 _OPEN = "petitions.state IN ({})".format(", ".join(f"'{state}'" for state in OPEN_STATES))
 
 
+# A filing says these itself.
+_GIVEN = frozenset(
+    "id level priority simple way people_count accused accused_org_ids keep_from subject_names excluded_org_ids "
+    "excluded_account_ids".split()
+)
+_DEFAULTS = {
+    column.key: column.default.arg
+    for column in Petition.__table__.columns
+    if column.default is not None and column.key not in _GIVEN
+}
+
+
 def _defaults() -> dict[str, Any]:
     """Column defaults, spelt out because the chart reads the record before it is flushed."""
-    values: dict[str, Any] = {}
-    for column in Petition.__table__.columns:
-        if column.default is not None and column.key not in (
-            "id",
-            "level",
-            "priority",
-            "simple",
-            "way",
-            "people_count",
-        ):
-            if column.key in ("accused", "accused_org_ids", "keep_from", "subject_names"):
-                continue
-            if column.key in ("excluded_org_ids", "excluded_account_ids"):
-                continue
-            arg = column.default.arg
-            values[column.key] = [] if callable(arg) else arg
-    return values
+    return {name: [] if callable(arg) else arg for name, arg in _DEFAULTS.items()}
 
 
 class _Seat(NamedTuple):
@@ -453,8 +471,8 @@ def _require_bodies(wanted: Iterable[UUID], field: str) -> None:
         raise Invalid({field: ["no such body"]})
 
 
-def _page(rows: Any, limit: int) -> dict[str, Any]:
-    found = db.session.execute(rows).all()
+def _page(rows: Select[Any], limit: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    found = db.session.execute(rows, values).all()
     more = len(found) > limit
     items = [row._mapping for row in found[:limit]]
     return {"items": items, "next": cursor_of(items[-1]["filed_at"], items[-1]["id"]) if more else None}

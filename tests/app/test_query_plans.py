@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from app.extensions import db
 from app.supervision.schemas import DESK_LISTS
 
-LARGE = {"petitions", "petition_events", "deadlines", "identities", "data_keys", "case_messages", "ratings"}
+LARGE = {"petitions", "petition_words", "petition_events", "deadlines", "identities", "data_keys", "case_messages", "ratings"}
 ROWS = 20_000
 
 FILL = """

@@ -117,6 +117,8 @@ def test_erased_content_is_nowhere_and_the_proof_stays(run, case, later, db_sess
     done = run("retention", "erase", "--yes")
     assert done.exit_code == 0 and "1 cases erased" in done.output, done.output
     assert rows_with(db_session, *words) == []
+    kept_words = text("SELECT words FROM petition_words WHERE petition_id = :id")
+    assert db_session.execute(kept_words, {"id": receipt["id"]}).scalar_one() == []
     after = db_session.execute(query, {"id": receipt["id"]}).all()
     assert after[:-1] == before and after[-1].event == "erase_content"
     kept = db_session.execute(

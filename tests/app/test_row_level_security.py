@@ -182,6 +182,23 @@ def test_a_search_does_not_leave_the_actors_area(web, two_cases):
     assert [str(one) for (one,) in web.execute("SELECT id FROM search_petitions('两地', 50)")] == [two_cases[0]]
 
 
+def test_a_search_finds_a_case_by_what_its_title_and_text_say_now(web, two_cases, db_session):
+    be(web)
+    new = {"id": two_cases[0], "title": "水渠之事", "body": "渠道堵塞。"}
+    db_session.execute(text("UPDATE petitions SET title = :title, body = :body WHERE id = :id"), new)
+    db_session.commit()
+    found = web.execute("SELECT (SELECT count(*) FROM search_petitions('两地', 50)), (SELECT count(*) FROM search_petitions('堵塞', 50))")
+    assert found.fetchone() == (0, 1)
+
+
+@pytest.mark.parametrize("role", ["DATABASE_URL", "WORKER_DATABASE_URL"])
+def test_no_serving_process_reads_or_writes_the_words_themselves(database, two_cases, role):
+    for statement in ("SELECT words FROM petition_words", "DELETE FROM petition_words", "UPDATE petition_words SET words = '{}'"):
+        with psycopg.connect(database[role]) as connection, pytest.raises(errors.InsufficientPrivilege):
+            be(connection, kind="system")
+            connection.execute(statement)
+
+
 def test_the_worker_sees_nothing_until_it_says_that_it_is_the_system(database, two_cases):
     with psycopg.connect(database["WORKER_DATABASE_URL"]) as worker:
         assert count(worker) == 0
