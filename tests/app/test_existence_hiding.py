@@ -59,6 +59,9 @@ LISTS = {
 }  # fmt: skip
 
 
+NO_CLUE = "00000000-0000-4000-8000-000000000001"
+
+
 class Frozen:
     """Randomness and the clock in our hands: the same step of either world draws the same ids at the same instant."""
 
@@ -270,7 +273,8 @@ def requests_of(ids):
                 continue
             if method == "post" and "{" not in path and not path.endswith(("/supervision/orders", "/my-data/requests")):
                 continue  # files something new, which says nothing of what is there
-            variants = [path.format(**ids, link=ids["token"], seq=1, log="330213", size=1, commitment="00" * 32)]
+            others = {"seq": 1, "log": "330213", "size": 1, "commitment": "00" * 32, "clue_id": NO_CLUE}
+            variants = [path.format(**ids, link=ids["token"], **others)]
             if "/inbox/{message_id}" in path:
                 variants = [path.format(message_id=ids["inbox_id"])]
             for address, query in product(variants, LISTS.get(path, [{}]) if method == "get" else [{}]):
