@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from flask import Flask
@@ -21,6 +22,11 @@ from app import calendar_store, create_app
 from app.config import Settings
 from app.ledger.keys import new_key_pem
 from app.postgres import EmbeddedPostgres, prepare_cluster
+
+# Where nobody looks at a failure and tries again, examples are the same at every run; a person's runs look for new ones.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 SECRET = "test-" + "k" * 40
 MASTER_KEY = "bW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW0="
