@@ -5,28 +5,35 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import hypothesis
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from app import calendar_store, create_app
+from app import calendar_store, clock, create_app
 from app.config import Settings
 from app.ledger.keys import new_key_pem
 from app.postgres import EmbeddedPostgres, prepare_cluster
+from app.signin import credentials
 
 # Where nobody looks at a failure and tries again, examples are the same at every run; a person's runs look for new ones.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
+
+# Hashing as slowly as a product must would take more time than everything else a short test does.
+COSTLY = credentials._HASHER
+credentials._HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 SECRET = "test-" + "k" * 40
 MASTER_KEY = "bW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW0="
@@ -48,12 +55,20 @@ def settings_for(urls: dict[str, str], **more: str) -> Settings:
     return Settings.from_environment({"MINGJIAN_MODE": "test", "SECRET_KEY": SECRET, "MASTER_KEY": MASTER_KEY, **urls, **more})
 
 
+def _room() -> Path:
+    """Where the databases of the tests live: in memory where there is room, because a clone is seven hundred files."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 * 2**30
+    return memory if roomy else Path("/tmp")
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Any]:
-    """(server, urls) of this worker's own PostgreSQL; `urls` name the migrated template with the province in it."""
-    base = Path(tempfile.mkdtemp(prefix="mj-suite-", dir="/tmp"))
+    """(server, base) of this worker's own PostgreSQL; its database `template_mj` is migrated and has the province in it."""
+    base = Path(tempfile.mkdtemp(prefix="mj-suite-", dir=_room()))
     base.chmod(0o755)
-    with EmbeddedPostgres(base / "postgres", fsync=False, settings={"shared_buffers": "64MB"}) as server:
+    small = {"shared_buffers": "64MB", "max_wal_size": "256MB"}
+    with EmbeddedPostgres(base / "postgres", fsync=False, settings=small) as server:
         urls = prepare_cluster(server, "template_mj", owner_creates_databases=True)
         settings = settings_for({"OWNER_DATABASE_URL": urls.owner, "FILES_DIR": str(base / "files")})
         app = create_app(settings, role="owner")
@@ -85,7 +100,7 @@ def clone(cluster: Any) -> Iterator[dict[str, str]]:
     server, base = cluster
     name = f"t{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server.url("postgres", "postgres"), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE template_mj OWNER mj_owner")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template_mj OWNER mj_owner STRATEGY file_copy")
         yield {
             "DATABASE_URL": server.url("mj_web", name),
             "WORKER_DATABASE_URL": server.url("mj_worker", name),
@@ -95,19 +110,48 @@ def clone(cluster: Any) -> Iterator[dict[str, str]]:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+class _Idle(NamedTuple):
+    """An application that no test holds, and what it was like before any did."""
+
+    app: Flask
+    config: dict[str, Any]
+    extensions: dict[str, Any]
+
+
+_idle: defaultdict[str, list[_Idle]] = defaultdict(list)
+
+
 def application(database: dict[str, str], role: str) -> Iterator[Flask]:
-    """An application on a clone, in its context."""
+    """An application on a clone, in its context.
+
+    Making one takes longer than most tests. So it is made once, and each test gets it with settings and an engine of its
+    own: nothing that a test listens for or changes there reaches the next.
+    """
+    from app.extensions import db
+
     calendar_store.forget()
-    app = create_app(settings_for(database), role=role)  # type: ignore[arg-type]
-    app.config.update(TESTING=True, PROPAGATE_UNEXPECTED=True)
+    clock.offset_seconds.set(0)
+    settings = settings_for(database)
+    if not _idle[role]:
+        fresh = create_app(settings, role=role)  # type: ignore[arg-type]
+        fresh.config.update(TESTING=True, PROPAGATE_UNEXPECTED=True)
+        _idle[role].append(_Idle(fresh, dict(fresh.config), dict(fresh.extensions)))
+    mine = _idle[role].pop()
+    app = mine.app
+    for kept, now in ((mine.config, app.config), (mine.extensions, app.extensions)):
+        now.clear()
+        now.update(kept)
+    app.config.update(SETTINGS=settings, SQLALCHEMY_DATABASE_URI=settings.url_for(role))  # type: ignore[arg-type]
     with app.app_context():
+        cast("dict[str | None, Engine]", db.engines)[None] = create_engine(
+            app.config["SQLALCHEMY_DATABASE_URI"], **app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+        )
         try:
             yield app
         finally:
-            from app.extensions import db
-
             db.session.remove()
             db.engine.dispose()
+            _idle[role].append(mine)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.auth import signed_in
 from app.errors import Forbidden
+from app.signin import credentials
 from tests.app.signing_in import (
     AUTH,
     NEW_PASSWORD,
@@ -18,6 +19,7 @@ from tests.app.signing_in import (
     slug,
     staff_sign_in,
 )
+from tests.conftest import COSTLY
 
 pytestmark = pytest.mark.usefixtures("province")
 
@@ -59,7 +61,10 @@ def test_a_first_password_has_to_be_changed_before_anything_else(
         assert who.actor.head is True
 
 
-def test_a_hash_with_old_costs_is_renewed_at_sign_in(client: FlaskClient, db_session: Session) -> None:
+def test_a_hash_with_old_costs_is_renewed_at_sign_in(
+    client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "_HASHER", COSTLY)
     query = "SELECT password_hash FROM staff_accounts WHERE username = 'fenghua.head'"
     signed_in_as(client, "fenghua.head")
     assert "m=19456,t=2,p=1" in run(db_session, query)[0][0]

@@ -21,6 +21,9 @@ from app.config import Settings
 from app.postgres import Urls
 from app.run import standard_plan
 
+# Each starts and stops real processes.
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[2]
 FAKE_WEB = """
 import http.server, os, sys
