@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 
+import orjson
 from flask import Flask, Response, g, request
 from sqlalchemy import event
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None, *, role: DatabaseRole = "web") 
             "pool_recycle": 1800,
             # Errors of the driver quote statement parameters, hence personal content.
             "hide_parameters": True,
+            "json_deserializer": orjson.loads,
         },
         MAX_CONTENT_LENGTH=settings.max_upload_mb * 2**20,
         MAX_FORM_MEMORY_SIZE=2**20,

@@ -63,14 +63,13 @@ def lock(petition_id: UUID, version: int | None = None, *, skip_locked: bool = F
     return petition
 
 
-def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> list[timeline.Entry]:
+def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> None:
     """Send `event` to the chart of a locked petition and write down everything that follows from it.
 
-    Returns the timeline, the new event last. Raises WrongState (409), NotAllowed (403) or MissingFact (422) and then changes nothing.
+    Raises WrongState (409), NotAllowed (403) or MissingFact (422) and then changes nothing.
     """
     before_state, before_level, before_round = petition.state, petition.level, petition.round
-    entries = timeline.log_of(petition.id)
-    log = timeline.as_case_events(entries)
+    log = timeline.as_case_events(timeline.log_of(petition.id))
     TABLE.send(petition, event, actor, **_guard_facts(petition, actor, facts))
     if event in ("dispatch", "rehandle"):
         petition.dispatches += 1
@@ -96,7 +95,6 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> list[tim
         }
     )
     db.session.flush()
-    return [*entries, row]
 
 
 def open_case(

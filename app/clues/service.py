@@ -43,7 +43,7 @@ _FOLDER = text(
 _CONTENT = text("SELECT * FROM sealed.clue_contents WHERE clue_id = :id")
 _WORDS = text("SELECT * FROM clue_events WHERE clue_id = :id AND ciphertext IS NOT NULL ORDER BY seq")
 _SAID = text("SELECT * FROM clue_messages WHERE clue_id = :id ORDER BY at")
-_PEOPLE = text(f"SELECT {identities.SEALED}")
+_PEOPLE = text(identities.sealed_of(":id"))
 _MAY_KNOW = text("SELECT coalesce(may_know(:account, CAST(:excluded AS uuid[])), false)")
 _END = text(
     """

@@ -38,7 +38,7 @@ _OPENINGS = """
 """
 _ONE = text(f"{_OPENINGS} WHERE o.id = :id")
 _NEWEST = text(f"{_OPENINGS} ORDER BY o.at DESC, o.id LIMIT 200")
-_SEALED = text(f"SELECT {store.SEALED}")
+_SEALED = text(store.sealed_of(":id"))
 _LETS = text("SELECT clue_lets(:id)")
 _MAY = text(
     """

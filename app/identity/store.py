@@ -22,16 +22,19 @@ log = logging.getLogger("mingjian.identity")
 _IDENTITIES = Target(SealedIdentity.__table__)
 _DATA_KEYS = Target(DataKeyRow.__table__)
 
-# A sealed identity with its key as one JSON value, for a statement that asks for more at once; NULL where the reader may
-# not see it, or where the key was destroyed. Takes the case as :id.
-SEALED = """
-    (SELECT json_build_object('algorithm', i.algorithm, 'nonce', encode(i.nonce, 'base64'),
-                              'ciphertext', encode(i.ciphertext, 'base64'), 'key_id', k.key_id,
-                              'key_algorithm', k.algorithm, 'key_nonce', encode(k.nonce, 'base64'),
-                              'wrapped', encode(k.wrapped, 'base64'))
-       FROM sealed.identities i JOIN sealed.data_keys k ON k.petition_id = i.petition_id
-      WHERE i.petition_id = :id)
-"""
+
+def sealed_of(case: str) -> str:
+    """The query of a sealed identity with its key as one JSON value, for a statement that asks for more at once; NULL where
+    the reader may not see it, or where the key was destroyed. `case`: how that statement names the id of the case.
+    """
+    return f"""
+        SELECT json_build_object('algorithm', i.algorithm, 'nonce', encode(i.nonce, 'base64'),
+                                 'ciphertext', encode(i.ciphertext, 'base64'), 'key_id', k.key_id,
+                                 'key_algorithm', k.algorithm, 'key_nonce', encode(k.nonce, 'base64'),
+                                 'wrapped', encode(k.wrapped, 'base64'))
+          FROM sealed.identities i JOIN sealed.data_keys k ON k.petition_id = i.petition_id
+         WHERE i.petition_id = {case}
+    """
 
 
 def keyring() -> Keyring:
@@ -98,7 +101,7 @@ def phone_mac(phone: str) -> str:
 
 
 def seal_phone(villager_id: UUID, phone: str, ring: Keyring) -> dict[str, str]:
-    """The number of an account, sealed as the identity of a case is, as one JSON value of the form of SEALED."""
+    """The number of an account, sealed as the identity of a case is, as one JSON value as `sealed_of` gives it."""
     values = sealed_values(villager_id, [{"part": "account", "phone": phone}], ring)
     return {
         name: base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
@@ -117,7 +120,7 @@ def phone_of(villager_id: UUID, sealed: Mapping[str, str]) -> str:
 
 
 def open_sealed(petition_id: UUID, sealed: Mapping[str, str] | None) -> list[dict[str, Any]] | None:
-    """The people in a value of SEALED: [] for no value, None when it does not open (logged without any content)."""
+    """The people in a value of `sealed_of`: [] for no value, None when it does not open (logged without any content)."""
     if sealed is None:
         return []
     try:
@@ -128,7 +131,7 @@ def open_sealed(petition_id: UUID, sealed: Mapping[str, str] | None) -> list[dic
 
 
 def opened(petition_id: UUID, sealed: Mapping[str, str], ring: Keyring) -> list[dict[str, Any]]:
-    """The people in a value of SEALED. Raises SealError."""
+    """The people in a value of `sealed_of`. Raises SealError."""
     box = Box(sealed["algorithm"], base64.b64decode(sealed["nonce"]), base64.b64decode(sealed["ciphertext"]))
     key = ring.unwrap(_wrapped(sealed), petition_id.bytes)
     people: list[dict[str, Any]] = orjson.loads(key.open(box, petition_id.bytes))
@@ -136,7 +139,7 @@ def opened(petition_id: UUID, sealed: Mapping[str, str], ring: Keyring) -> list[
 
 
 def seal_again(petition_id: UUID, sealed: Mapping[str, str], people: Sequence[Mapping[str, Any]]) -> Box:
-    """Other people in place of those in a value of SEALED, under the same data key. Raises SealError."""
+    """Other people in place of those in a value of `sealed_of`, under the same data key. Raises SealError."""
     key = keyring().unwrap(_wrapped(sealed), petition_id.bytes)
     return key.seal(_canonical(people), petition_id.bytes)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import Select, bindparam, func, select, text, union_all
+from sqlalchemy import Select, bindparam, func, literal_column, select, text, union_all
 
 from app import calendar_store, clock, idempotency, outbox, timeline, transitions
 from app.auth import Identity
@@ -31,7 +32,6 @@ from app.petitions.models import (
     PetitionEventRow,
     Rating,
 )
-from app.petitions.schemas import ACTIONS
 from app.privacy import reads
 from app.recusal import service as recusal
 from app.text import catalogue
@@ -205,11 +205,13 @@ def search(q: str, limit: int) -> dict[str, Any]:
 
 def case_view(petition_id: UUID, who: Identity) -> dict[str, Any]:
     """The whole case as the reader may see it; a look of staff goes on record. Raises Unknown."""
-    petition = db.session.get(Petition, petition_id)
-    if petition is None:
+    if who.kind == "staff":
+        found = db.session.execute(_CASE_ON_RECORD, reads.look(petition_id, "detail", who)).one_or_none()
+    else:
+        found = db.session.execute(_CASE, {"petition_id": petition_id}).one_or_none()
+    if found is None:
         raise Unknown()
-    reads.record(petition_id, "detail", who)
-    return _view(petition, who)
+    return _view(found.Petition, found, who)
 
 
 def act(
@@ -223,7 +225,7 @@ def act(
     petition = transitions.lock(petition_id, version)
     given = {name: value for name, value in facts.items() if value is not None}
     _check(petition, event, given, who)
-    entries = transitions.move(petition, event, who.actor, **given)
+    transitions.move(petition, event, who.actor, **given)
     if event == "merge":
         recusal.follow_leading_case(petition, given["parent_id"])
     if event == "register":
@@ -240,9 +242,7 @@ def act(
     db.session.flush()
     if petition.state == PetitionState.SEALED:
         seal_petition(petition, who)
-        # What the timeline said before was just taken out of it.
-        return _view(petition, who)
-    return _view(petition, who, entries)
+    return _case_in_hand(petition, who)
 
 
 def confirm(petition_id: UUID, who: Identity) -> dict[str, Any]:
@@ -251,7 +251,7 @@ def confirm(petition_id: UUID, who: Identity) -> dict[str, Any]:
     if petition.confirmed_at is None:
         petition.confirmed_at = clock.now()
         note(petition, "confirm_record", who, {})
-    return _view(petition, who)
+    return _case_in_hand(petition, who)
 
 
 def dispute_record(petition_id: UUID, who: Identity, said: str) -> None:
@@ -478,44 +478,60 @@ def _page(rows: Select[Any], limit: int, values: Mapping[str, Any]) -> dict[str,
     return {"items": items, "next": cursor_of(items[-1]["filed_at"], items[-1]["id"]) if more else None}
 
 
-# Everything that hangs on a case, in one round trip; each part stands under its own policy.
+# What hangs on a case, each part under its own policy: columns of a statement over `petitions`.
+_PARTS = {
+    "messages": "SELECT json_agg(m ORDER BY m.at) FROM case_messages m WHERE m.petition_id = petitions.id",
+    "deadlines": "SELECT json_agg(d ORDER BY d.due_at) FROM deadlines d WHERE d.petition_id = petitions.id AND d.live",
+    "attachments": """SELECT json_agg(a ORDER BY a.created_at) FROM attachments a
+                       WHERE a.petition_id = petitions.id AND a.status <> 'uploading'""",
+    "money": """SELECT json_object_agg(kind, amount) FROM (SELECT kind, sum(amount_fen) AS amount FROM money_entries
+                 WHERE petition_id = petitions.id GROUP BY kind) sums""",
+    "sealed": store.sealed_of("petitions.id"),
+    "meetings": """SELECT json_agg(json_build_object('held_at', m.held_at, 'minutes', m.minutes, 'bodies',
+                     (SELECT json_agg(o.name ORDER BY o.level, o.name) FROM organisations o WHERE o.id = ANY(m.org_ids)))
+                   ORDER BY m.held_at) FROM meetings m WHERE m.petition_id = petitions.id""",
+    "place": "SELECT path FROM divisions WHERE code = petitions.division_code",
+    "log": """SELECT json_build_object(
+                'events', log.events,
+                'bodies', (SELECT json_object_agg(o.id, o.name) FROM organisations o WHERE o.id = ANY(
+                             log.bodies || log.targets || petitions.owner_org_id || petitions.main_org_id)),
+                'links', (SELECT json_agg(l.id) FROM petitions l WHERE l.id = ANY(log.parents)))
+              FROM (SELECT json_agg(json_build_object('at', e.at, 'event', e.event, 'to_state', e.to_state, 'org_id', e.org_id,
+                                                      'public', e.public, 'facts', e.facts) ORDER BY e.seq) AS events,
+                           array_agg(e.org_id) AS bodies, array_agg(CAST(e.facts ->> 'main_org_id' AS uuid)) AS targets,
+                           array_agg(CAST(e.facts ->> 'parent_id' AS uuid)) AS parents
+                      FROM petition_events e WHERE e.petition_id = petitions.id) log""",
+}
+# The case with all of it in one round trip; what staff look at is put on record by the same statement.
+_CASE = select(Petition, *(literal_column(f"({part})").label(name) for name, part in _PARTS.items())).where(
+    Petition.id == bindparam("petition_id")
+)
+_CASE_ON_RECORD = _CASE.add_cte(reads.LOOK)
+# The same of a case in hand, whether or not who acted on it still sees it.
 _FOLDER = text(
     f"""
-    SELECT (SELECT json_agg(m ORDER BY m.at) FROM case_messages m WHERE m.petition_id = :id) AS messages,
-           (SELECT json_agg(d ORDER BY d.due_at) FROM deadlines d WHERE d.petition_id = :id AND d.live) AS deadlines,
-           (SELECT json_agg(a ORDER BY a.created_at) FROM attachments a
-             WHERE a.petition_id = :id AND a.status <> 'uploading') AS attachments,
-           (SELECT json_object_agg(kind, amount) FROM (SELECT kind, sum(amount_fen) AS amount FROM money_entries
-             WHERE petition_id = :id GROUP BY kind) sums) AS money,
-           {store.SEALED} AS sealed,
-           (SELECT json_agg(json_build_object('held_at', m.held_at, 'minutes', m.minutes, 'bodies',
-                     (SELECT json_agg(o.name ORDER BY o.level, o.name) FROM organisations o WHERE o.id = ANY(m.org_ids)))
-                   ORDER BY m.held_at)
-              FROM meetings m WHERE m.petition_id = :id) AS meetings,
-           (SELECT path FROM divisions WHERE code = :place) AS place,
-           (SELECT json_object_agg(id, name) FROM organisations WHERE id = ANY(:bodies)) AS bodies,
-           (SELECT json_agg(id) FROM petitions WHERE id = ANY(:links)) AS links
+    SELECT {", ".join(f"({part}) AS {name}" for name, part in _PARTS.items())}
+      FROM (SELECT CAST(:id AS uuid) AS id, CAST(:place AS text) AS division_code,
+                   CAST(:owner AS uuid) AS owner_org_id, CAST(:main AS uuid) AS main_org_id) AS petitions
     """
 )
 
 
-def _view(petition: Petition, who: Identity, entries: list[timeline.Entry] | None = None) -> dict[str, Any]:
-    """The case for its reader. `entries`: its timeline, when it has been read already."""
+def _case_in_hand(petition: Petition, who: Identity) -> dict[str, Any]:
+    """The locked case for its reader, as it is after what was done."""
+    values = {
+        "id": petition.id, "place": petition.division_code, "owner": petition.owner_org_id, "main": petition.main_org_id,
+    }  # fmt: skip
+    return _view(petition, db.session.execute(_FOLDER, values).one(), who)
+
+
+def _view(petition: Petition, folder: Any, who: Identity) -> dict[str, Any]:
+    """The case for its reader. `folder`: its _PARTS."""
     outsider = who.actor.kind == "petitioner"
-    rows = [row for row in entries or timeline.log_of(petition.id) if row.public or not outsider]
-    targets = {UUID(row.facts["main_org_id"]) for row in rows if row.facts.get("main_org_id")}
-    wanted = {row.org_id for row in rows} | {petition.owner_org_id, petition.main_org_id} | targets
-    links = {UUID(row.facts["parent_id"]) for row in rows if row.facts.get("parent_id")}
-    folder = db.session.execute(
-        _FOLDER,
-        {
-            "id": petition.id, "place": petition.division_code, "bodies": [one for one in wanted if one],
-            "links": list(links),
-        },
-    ).one()  # fmt: skip
+    events = [one for one in folder.log["events"] or [] if one["public"] or not outsider]
     # A link between two cases shows only to whoever may see both.
-    secret = {str(one) for one in links} - set(folder.links or ())
-    name_of = {UUID(one): name for one, name in (folder.bodies or {}).items()}
+    shown = frozenset(folder.log["links"] or ())
+    name_of = folder.log["bodies"] or {}
     label = STATE_LABELS[PetitionState(petition.state)]
     people = store.open_sealed(petition.id, folder.sealed)
     sealed = clues.public_part(petition.id) if outsider and petition.state == PetitionState.SEALED else None
@@ -526,10 +542,13 @@ def _view(petition: Petition, who: Identity, entries: list[timeline.Entry] | Non
         "place": folder.place,
         "state_label": label.zh,
         "state_label_en": label.en,
-        "owner": name_of.get(petition.owner_org_id) if petition.owner_org_id else None,
-        "main_body": name_of.get(petition.main_org_id) if petition.main_org_id else None,
+        "owner": name_of.get(str(petition.owner_org_id)),
+        "main_body": name_of.get(str(petition.main_org_id)),
         "allowed_actions": transitions.actions_for(petition, who.actor),
-        "timeline": [*(_event(row, name_of, outsider, secret) for row in rows), *(sealed["timeline"] if sealed else [])],
+        "timeline": [
+            *(_event(one, name_of, outsider, shown) for one in events),
+            *(sealed["timeline"] if sealed else []),
+        ],
         "messages": messages,
         "meetings": folder.meetings or [],
         "attachments": folder.attachments or [],
@@ -556,27 +575,30 @@ def _totals(petition: Petition, sums: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _event(row: Any, name_of: Mapping[Any, str], outsider: bool, secret: set[str]) -> dict[str, Any]:
-    label = (
-        EVENT_LABELS.get(PetitionEvent(row.event)) if row.event in ACTIONS or row.event in set(PetitionEvent) else None
-    )
+def _event(one: Mapping[str, Any], name_of: Mapping[str, str], outsider: bool, shown: frozenset[str]) -> dict[str, Any]:
+    event, facts = one["event"], one["facts"]
+    label, label_en = _label(event)
     return {
-        "at": row.at,
-        "event": row.event,
-        "label": label.zh if label else _other_label(row.event)[0],
-        "label_en": label.en if label else _other_label(row.event)[1],
-        "to_state": row.to_state,
-        "body": name_of.get(row.org_id) if row.org_id else None,
-        "to_body": name_of.get(UUID(row.facts["main_org_id"])) if row.facts.get("main_org_id") else None,
+        "at": datetime.fromisoformat(one["at"]),
+        "event": event,
+        "label": label,
+        "label_en": label_en,
+        "to_state": one["to_state"],
+        "body": name_of.get(one["org_id"]),
+        "to_body": name_of.get(facts.get("main_org_id")),
         "facts": {
-            k: v
-            for k, v in row.facts.items()
-            if (not outsider or k not in _OFFICE_FACTS) and not (k == "parent_id" and v in secret)
+            name: value
+            for name, value in facts.items()
+            if (not outsider or name not in _OFFICE_FACTS) and not (name == "parent_id" and value not in shown)
         },
     }
 
 
-def _other_label(event: str) -> tuple[str, str]:
+@cache
+def _label(event: str) -> tuple[str, str]:
+    if event in set(PetitionEvent):
+        label = EVENT_LABELS[PetitionEvent(event)]
+        return label.zh, label.en
     zh, en = catalogue("events").get(event, [event, event])
     return zh, en
 

@@ -31,12 +31,12 @@ DECIDERS = frozenset({Role.PETITION_OFFICE, Role.TOWNSHIP_OFFICE})
 MOST_CASES = 100
 
 _NEW_REQUEST = insert(DataRequest.__table__).inline()
-_SEALED = text(f"SELECT {store.SEALED}")
+_SEALED = text(store.sealed_of(":id"))
 # Everything about the person signed in, as far as their own policies show it: one statement, one JSON value a case.
 _KEPT = text(
     f"""
     SELECT p.id, p.serial, p.way, p.filed_at, p.division_code, p.category, p.item_type, p.channel, p.title, p.body,
-           p.accused, p.keep_from, p.claimed_fen, p.people_count, p.state, p.erased_at, {store.SEALED.replace(":id", "p.id")} AS sealed,
+           p.accused, p.keep_from, p.claimed_fen, p.people_count, p.state, p.erased_at, ({store.sealed_of("p.id")}) AS sealed,
            (SELECT json_agg(json_build_object('at', m.at, 'from_me', m.author_kind = 'petitioner', 'body', m.body) ORDER BY m.at)
               FROM case_messages m WHERE m.petition_id = p.id) AS messages,
            (SELECT json_agg(json_build_object('name', a.name, 'size', a.size, 'at', a.created_at) ORDER BY a.created_at)

@@ -14,8 +14,7 @@ from app.privacy.models import CaseRead
 from app.web import cursor_of, read_cursor
 
 # The reader sees the case (its policy holds here as well), and the part that the reader's body has in it is the reason.
-_OF_A_CASE = text(
-    """
+_OF_A_CASE = """
     INSERT INTO case_reads (id, at, account_id, role, org_id, petition_id, division_code, what, purpose, details)
     SELECT :id, :at, :account_id, :role, :org_id, p.id, p.division_code, :what,
            coalesce(:purpose, CASE WHEN p.main_org_id = :org_id THEN 'handles'
@@ -23,8 +22,10 @@ _OF_A_CASE = text(
                                    WHEN p.owner_org_id = :org_id THEN 'in_charge' ELSE 'oversees' END),
            CAST(:details AS jsonb)
       FROM petitions p WHERE p.id = :petition_id
-    """
-)
+"""
+_RECORD = text(_OF_A_CASE)
+# The same as a part of a statement that reads the case, with the values that `look` gives.
+LOOK = text(_OF_A_CASE).columns().cte("look")
 _EXPORT = insert(CaseRead.__table__).inline()
 _LIST = """
     SELECT r.id, r.at, r.petition_id, r.what, r.purpose, r.details, r.role, r.account_id, a.name AS reader, o.name AS body
@@ -41,9 +42,15 @@ def record(
     `purpose`: the written reason where there is one; otherwise the part that the reader's body has in the case.
     """
     if who.kind == "staff":
-        text_of = orjson.dumps(dict(details or {}), default=str).decode()
-        values = {"petition_id": petition_id, "what": what, "purpose": purpose, "details": text_of}
-        db.session.execute(_OF_A_CASE, {**_reader(who), **values})
+        db.session.execute(_RECORD, look(petition_id, what, who, purpose=purpose, details=details))
+
+
+def look(
+    petition_id: UUID, what: str, who: Identity, *, purpose: str | None = None, details: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The values of a look of staff at a case, for LOOK."""
+    text_of = orjson.dumps(dict(details or {}), default=str).decode()
+    return {**_reader(who), "petition_id": petition_id, "what": what, "purpose": purpose, "details": text_of}
 
 
 def record_export(who: Identity, query: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from alembic import op
 from flask import current_app
 from sqlalchemy import text
 
-from app.identity.store import SEALED, opened, phone_mac, seal_phone, sealed_values
+from app.identity.store import opened, phone_mac, seal_phone, sealed_of, sealed_values
 from app.sealing import keyring_of
 
 revision = "0004"
@@ -55,7 +55,7 @@ def downgrade() -> None:
     if cases:
         ring = keyring_of(current_app.config["SETTINGS"])
         for petition_id in cases:
-            sealed = bind.execute(text(f"SELECT {SEALED}"), {"id": petition_id}).scalar()
+            sealed = bind.execute(text(sealed_of(":id")), {"id": petition_id}).scalar()
             for person in opened(petition_id, sealed, ring) if sealed else []:
                 bind.execute(
                     text(

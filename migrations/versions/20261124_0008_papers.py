@@ -8,7 +8,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from app.config import SettingsError
-from app.identity.store import SEALED, opened, recovery_mac_of
+from app.identity.store import opened, recovery_mac_of, sealed_of
 from app.sealing import SealError, keyring_of
 
 revision = "0008"
@@ -17,12 +17,12 @@ branch_labels = None
 depends_on = None
 
 SQL = Path(__file__).parent.parent / "sql"
-IDENTITIES = text(f"SELECT one.petition_id AS id, {SEALED.replace(':id', 'one.petition_id')} AS sealed FROM sealed.identities one")
+IDENTITIES = text(f"SELECT one.petition_id AS id, ({sealed_of('one.petition_id')}) AS sealed FROM sealed.identities one")
 # A correction that waits for its decision was sealed under the same data key.
 CORRECTIONS = text(
     f"""
     SELECT d.id, d.petition_id, d.algorithm, encode(d.nonce, 'base64') AS nonce, encode(d.ciphertext, 'base64') AS ciphertext,
-           {SEALED.replace(':id', 'd.petition_id')} AS sealed
+           ({sealed_of('d.petition_id')}) AS sealed
       FROM data_requests d WHERE d.ciphertext IS NOT NULL AND d.decision IS NULL
     """
 )

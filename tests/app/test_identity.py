@@ -481,6 +481,6 @@ def test_the_migration_seals_what_stood_in_clear_and_gives_it_back_when_taken_ba
     account = db_session.execute(text("SELECT id, phone_mac, sealed FROM villagers")).one()
     assert account.phone_mac == store.phone_mac(PHONE) and PHONE not in str(account.sealed)
     assert store.phone_of(account.id, account.sealed) == PHONE
-    sealed = db_session.execute(text(f"SELECT {store.SEALED}"), {"id": confidential["id"]}).scalar_one()
+    sealed = db_session.execute(text(store.sealed_of(":id")), {"id": confidential["id"]}).scalar_one()
     assert NAME not in str(sealed)
     db_session.rollback()

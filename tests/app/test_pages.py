@@ -168,7 +168,7 @@ def test_what_was_written_is_what_is_stored(db_session: Session, phone: FlaskCli
     assert stored.body == "村里租了我家三亩地。\n两年没有付钱。"
     assert stored.claimed_fen == 120_050
     assert [one["name"] for one in stored.accused] == ["竺某"]
-    sealed = db_session.execute(text(f"SELECT {store.SEALED}"), {"id": stored.id}).scalar_one()
+    sealed = db_session.execute(text(store.sealed_of(":id")), {"id": stored.id}).scalar_one()
     (person,) = store.opened(stored.id, sealed, store.keyring())
     assert (person["name"], person["phone"]) == ("陈小妹", "13800001234")
 
@@ -468,12 +468,12 @@ def test_a_child_is_asked_for_a_grown_up_and_may_do_without_a_name(phone: FlaskC
     child = {"under_14": "yes", "guardian": "陈大伯", "guardian_phone": "138 0000 9999"}
     serial, _pin = file_case(phone, **child)
     case = stored(db_session, serial, "id")
-    found = db_session.scalar(text(f"SELECT {store.SEALED}"), {"id": case})
+    found = db_session.scalar(text(store.sealed_of(":id")), {"id": case})
     with phone.application.app_context():
         people = [(one["part"], one["name"], one["phone"]) for one in store.open_sealed(case, found)]
     assert ("guardian", "陈大伯", "13800009999") in people
     serial, _pin = file_case(phone, under_14="yes", who="anonymous")
-    assert db_session.scalar(text(f"SELECT {store.SEALED}"), {"id": stored(db_session, serial, "id")}) is None
+    assert db_session.scalar(text(store.sealed_of(":id")), {"id": stored(db_session, serial, "id")}) is None
 
 
 @pytest.fixture

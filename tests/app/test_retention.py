@@ -177,7 +177,7 @@ def test_a_backup_made_before_does_not_bring_an_erased_identity_back(run, case, 
         with engine.connect() as there:
             ciphertext = text("SELECT count(*) FROM sealed.identities WHERE petition_id = :id")
             assert there.execute(ciphertext, {"id": erased["id"]}).scalar() == 1, "the old dump holds the ciphertext"
-            sealed = text(f"SELECT {store.SEALED}")
+            sealed = text(store.sealed_of(":id"))
             assert there.execute(sealed, {"id": erased["id"]}).scalar() is None
             still = there.execute(sealed, {"id": other["id"]}).scalar()
             (person,) = store.open_sealed(UUID(other["id"]), still)
