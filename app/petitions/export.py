@@ -30,4 +30,4 @@ def rows(reader: Identity, query: Mapping[str, Any]) -> Iterator[list[Any]]:
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
     # A spreadsheet would run a cell that begins like a formula.
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
