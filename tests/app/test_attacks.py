@@ -459,3 +459,20 @@ def test_five_guesses_of_a_pin_shut_the_door_of_their_number_even_for_its_owner(
         assert client.post("/api/v1/auth/receipt/sign-in", json={"serial": real["serial"], "pin": pin}).status_code == 401
     answer = client.post("/api/v1/auth/receipt/sign-in", json={"serial": real["serial"], "pin": real["pin"]})
     assert answer.status_code == 429 and int(answer.headers["Retry-After"]) > 0
+
+
+# The table
+
+
+def test_the_table_of_attacks_names_tests_that_exist_and_every_test_of_these_files():
+    page = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", page))
+    assert len(named) > 50
+    defined = {
+        file: set(re.findall(r"^def (test_\w+)", (ROOT / "tests" / "app" / file).read_text(encoding="utf-8"), re.MULTILINE))
+        for file in {file for file, _ in named}
+    }
+    assert sorted(f"{file}::{name}" for file, name in named if name not in defined[file]) == []
+    own = {"test_attacks.py", "test_sql_attacks.py", "test_pool_identity.py"}
+    left_out = {(file, name) for file in own for name in defined[file]} - named
+    assert {name for _, name in left_out} == {"test_the_table_of_attacks_names_tests_that_exist_and_every_test_of_these_files"}
