@@ -73,3 +73,10 @@ ALTER POLICY own ON villagers USING (
 -- A letter that is sent again is the same letter: nobody writes another address or text into it.
 REVOKE UPDATE ON outbox FROM mj_web;
 GRANT UPDATE (status, attempts, next_attempt_at) ON outbox TO mj_web;
+
+-- Serving requests ends appointments and changes secrets; who is who, and who holds which post, is the owner's to write.
+REVOKE INSERT, UPDATE ON appointments FROM mj_web;
+GRANT UPDATE (valid_to) ON appointments TO mj_web;
+REVOKE UPDATE ON staff_accounts FROM mj_web;
+GRANT UPDATE (password_hash, must_change_password, password_set_at, totp_secret, totp_confirmed_at, totp_last_step, left_on)
+  ON staff_accounts TO mj_web;

@@ -32,3 +32,5 @@ ALTER POLICY own ON villagers USING (
   AND (nullif(current_setting('mj.person', true), '') IS NULL OR id = nullif(current_setting('mj.person', true), '')::uuid));
 
 GRANT UPDATE ON outbox TO mj_web;
+GRANT INSERT, UPDATE ON appointments TO mj_web;
+GRANT UPDATE ON staff_accounts TO mj_web;

@@ -514,6 +514,23 @@ def test_the_web_role_can_not_rise_nor_leave_the_database(attacked, statement):
             assert web.execute("SELECT current_user, session_user").fetchone() == ("mj_web", "mj_web")
 
 
+def test_nobody_is_given_a_post_or_another_name_by_a_process_that_serves(attacked):
+    """What the conditions of clues and confidential identities rest on."""
+    admin = {**attacked.strangers["another township"], "mj.role": "system_admin"}
+    with attacked.as_(admin) as web:
+        for statement in (
+            "INSERT INTO appointments SELECT gen_random_uuid(), account_id, 'upper_discipline', org_id, true, valid_from FROM appointments LIMIT 1",
+            "UPDATE appointments SET role = 'upper_discipline'", "UPDATE appointments SET head = true", "UPDATE appointments SET org_id = org_id",
+            "UPDATE appointments SET account_id = account_id", "UPDATE appointments SET valid_from = '2000-01-01'", "DELETE FROM appointments",
+            "UPDATE staff_accounts SET person_id = NULL", "UPDATE staff_accounts SET username = 'x'", "UPDATE staff_accounts SET name = 'x'",
+            "UPDATE staff_accounts SET email = 'x@example.org'", "INSERT INTO staff_accounts DEFAULT VALUES", "DELETE FROM staff_accounts",
+            "UPDATE persons SET name = 'x'", "DELETE FROM kinships", "DELETE FROM posts", "UPDATE organisations SET parent_id = NULL",
+            "UPDATE opening_roles SET may_grant = true", "UPDATE clock_offset SET seconds = 1", "DELETE FROM ledger_heads",
+            "INSERT INTO ledger_keys DEFAULT VALUES", "UPDATE policy_overrides SET amount = 999",
+        ):  # fmt: skip
+            assert isinstance(outcome(web, statement), errors.InsufficientPrivilege), statement
+
+
 def test_without_row_security_nothing_is_read_rather_than_everything(attacked):
     with attacked.as_("an excluded office") as web:
         web.execute("SET LOCAL row_security = off")
