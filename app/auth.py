@@ -145,6 +145,23 @@ def signed_in(*kinds: str, purpose: str = "", unfinished: bool = False) -> Itera
     claims = token_claims(_token_of_request(), "access")
     if kinds and not _admits(claims["kind"], kinds):
         raise Forbidden("wrong-account")
+    with _acting(claims, purpose, unfinished=unfinished) as who:
+        yield who
+
+
+@contextmanager
+def still_signed_in(who: Identity, *, purpose: str = "") -> Iterator[Identity]:
+    """A further transaction of the same person, for an answer that is longer than one. Session, account and appointment are
+    asked again; the token was good when the request came, and its time may run out meanwhile.
+
+    Raises Unauthorised when the session is over or person or appointment are gone.
+    """
+    with _acting({"kind": who.kind, "sub": str(who.session_id)}, purpose, unfinished=False) as now:
+        yield now
+
+
+@contextmanager
+def _acting(claims: dict[str, Any], purpose: str, *, unfinished: bool) -> Iterator[Identity]:
     try:
         who = _open(claims, purpose, unfinished=unfinished)
         yield who

@@ -235,12 +235,13 @@ def villager_of(phone: str) -> UUID:
         text(
             """
             INSERT INTO villagers (id, phone_mac, sealed, created_at) VALUES (:id, :mac, CAST(:sealed AS jsonb), :now)
-            ON CONFLICT (phone_mac) DO NOTHING
+            ON CONFLICT DO NOTHING
             """
         ),
         {"id": villager_id, "mac": mac, "sealed": json.dumps(sealed), "now": clock.now()},
     )
-    found: UUID = db.session.execute(text("SELECT id FROM villagers WHERE phone_mac = :mac"), {"mac": mac}).scalar_one()
+    # A visitor sees no account, not even the one just made: the database compares.
+    found: UUID = db.session.execute(text("SELECT villager_of_phone(:mac)"), {"mac": mac}).scalar_one()
     return found
 
 
