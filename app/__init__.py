@@ -119,6 +119,7 @@ def _register_routes(app: Flask) -> None:
     from app.privacy.routes import privacy
     from app.recusal.routes import recusal
     from app.signin.routes import signin
+    from app.statistics.routes import statistics
     from app.supervision.routes import supervision
 
     api = Api(app)
@@ -126,7 +127,7 @@ def _register_routes(app: Flask) -> None:
     api.spec.options["security"] = [{"bearer": []}]
     for blueprint in (
         signin, petitions, clues, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers,
-        ledger,
+        ledger, statistics,
     ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api

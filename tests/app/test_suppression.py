@@ -139,8 +139,8 @@ def test_hiding_the_small_cells_alone_would_give_them_away():
 @pytest.mark.parametrize("count", [0, 3])
 def test_a_table_without_small_cells_is_published_whole_and_one_of_small_cells_not_at_all(count):
     shape, counts = made([2, 3], 3, [count] * 27)
-    assert hidden_cells(shape, add_up(shape, {cell: 50 for cell in counts}), LEAST) == frozenset()
-    tiny = {cell: 0 for cell in counts} | {("330000", "land"): count}
+    assert hidden_cells(shape, add_up(shape, dict.fromkeys(counts, 50)), LEAST) == frozenset()
+    tiny = dict.fromkeys(counts, 0) | {("330000", "land"): count}
     assert hidden_cells(shape, add_up(shape, tiny), LEAST) == frozenset(add_up(shape, tiny))
 
 
