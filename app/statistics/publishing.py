@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import current_app
 from sqlalchemy import insert, text
@@ -15,7 +15,7 @@ from app import calendar_store, clock
 from app.database import SYSTEM, transaction
 from app.extensions import db
 from app.statistics.models import Publication, PublishedFigure
-from app.statistics.suppression import Cell, Shape, add_up, blur, hidden_cells
+from app.statistics.suppression import Cell, Shape, add_up, blur, floors, hidden_cells
 from workflows.calendar import start_of_day
 
 
@@ -135,8 +135,8 @@ def _settled_on(month: Month) -> date:
 def _publish(month: Month) -> bool:
     """False when somebody else was quicker."""
     row = {"period": str(month), "published_at": clock.now(), "least": TERMS.least}
-    taken: Any = db.session.execute(insert_or_leave(Publication.__table__).values(row).on_conflict_do_nothing())
-    if not taken.rowcount:
+    taken = insert_or_leave(Publication).values(row).on_conflict_do_nothing().returning(Publication.period)
+    if db.session.scalar(taken) is None:
         return False
     parents: dict[str, str | None] = {row.code: row.parent_code for row in db.session.execute(_PLACES, {"first": month.first})}
     figures: dict[str, dict[str, dict[str, int | None]]] = {place: {} for place in parents}
@@ -166,7 +166,7 @@ def figures_of(
     for places in _trees(parents):
         shape = Shape(places, columns)
         values = add_up(shape, blur(shape, counted, _key(), period, table))
-        hidden = hidden_cells(shape, values, TERMS.least)
+        hidden = hidden_cells(shape, values, TERMS.least, floors(shape, TERMS.least))
         shown |= {cell: None if cell in hidden else value for cell, value in values.items()}
     return shown
 

@@ -10,8 +10,10 @@ import hmac
 from collections import defaultdict
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from math import ceil, sqrt
 
 TOTAL = "total"
+NOISE_VARIANCE = 4  # of a two-sided geometric distribution with the ratio 1/2
 
 Cell = tuple[str, str]  # place, column
 _Vertex = tuple[str, str]
@@ -74,13 +76,25 @@ def add_up(shape: Shape, counts: Mapping[Cell, int]) -> dict[Cell, int]:
     return made
 
 
-def hidden_cells(shape: Shape, values: Mapping[Cell, int], least: int) -> frozenset[Cell]:
-    """The cells that must not be shown: all below `least`, and as many others as it takes to protect them.
+def floors(shape: Shape, least: int) -> dict[Cell, int]:
+    """From which value on each cell is shown: `least`, or three times the standard deviation of its noise, so that noise alone
+    is not taken for cases. It depends on nothing but the shape.
+    """
+    cells = add_up(shape, dict.fromkeys(shape.leaf_cells, 1))
+    return {cell: max(least, ceil(3 * sqrt(NOISE_VARIANCE * parts))) for cell, parts in cells.items()}
+
+
+def hidden_cells(
+    shape: Shape, values: Mapping[Cell, int], least: int, floors: Mapping[Cell, int] | None = None
+) -> frozenset[Cell]:
+    """The cells that must not be shown: all below `least` (or below their own floor, never a lower one), and as many others as
+    it takes to protect them.
 
     Whoever knows every other cell, and that the cells of a place and the places below a place add up, finds at least
     `least` values possible for each hidden cell.
     """
-    return _Protection(shape, values, least).run()
+    small = {cell for cell, value in values.items() if value < (least if floors is None else floors[cell])}
+    return _Protection(shape, values, least, small).run()
 
 
 class _Protection:
@@ -93,9 +107,8 @@ class _Protection:
     cell can grow with its totals. Hiding more never takes freedom from a cell that is safe.
     """
 
-    def __init__(self, shape: Shape, values: Mapping[Cell, int], least: int):
-        self.values, self.wanted = values, least - 1
-        self.hidden = {cell for cell, value in values.items() if value < least}
+    def __init__(self, shape: Shape, values: Mapping[Cell, int], least: int, small: set[Cell]):
+        self.values, self.wanted, self.hidden = values, least - 1, small
         self.ends = {cell: _ends(shape, cell) for cell in values}
         # (other end, cell, grows) of every move out of a vertex: along the arc the cell grows, against it the cell shrinks.
         self.moves: defaultdict[_Vertex, list[tuple[_Vertex, Cell, bool]]] = defaultdict(list)

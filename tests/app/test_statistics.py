@@ -181,6 +181,18 @@ def test_a_closed_month_is_published_once_and_never_again(cases, client):
     assert client.get(PUBLIC, query_string={"period": report.periods[0]}).json == first
 
 
+def test_of_two_that_publish_the_same_month_one_leaves_it_to_the_other(cases):
+    many(cases, 60)
+    cases.travel(2 * MONTH)
+    day = cases.session.execute(text("SELECT max(filed_on) FROM petitions")).scalar_one()
+    with cases.worker_app.app_context():
+        outcomes = []
+        for _ in range(2):
+            with transaction(SYSTEM):
+                outcomes.append(publishing._publish(Month(day.year, day.month)))
+    assert outcomes == [True, False]
+
+
 def test_no_serving_process_can_change_what_was_published(cases):
     many(cases, 60)
     publish(cases)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.statistics.suppression import TOTAL, Shape, add_up, blur, hidden_cells, noise
+from app.statistics.suppression import TOTAL, Shape, add_up, blur, floors, hidden_cells, noise
 
 LEAST = 5
 
@@ -120,12 +120,29 @@ def test_whoever_knows_all_published_cells_finds_at_least_so_many_values_for_a_h
         assert high is None or high - low + 1 >= LEAST, (cell, low, high)
 
 
+@settings(max_examples=60, deadline=None)
+@given(tables(most=40))
+def test_that_holds_as_well_where_cells_are_hidden_because_noise_could_have_made_them(drawn):
+    shape, counts = drawn
+    values = add_up(shape, counts)
+    hidden = hidden_cells(shape, values, LEAST, floors(shape, LEAST))
+    for cell, (low, high) in bounds(shape, values, hidden).items():
+        assert high is None or high - low + 1 >= LEAST, (cell, low, high)
+
+
 @given(tables())
 def test_no_cell_below_the_threshold_is_published(drawn):
     shape, counts = drawn
     values = add_up(shape, counts)
-    hidden = hidden_cells(shape, values, LEAST)
-    assert {cell for cell, value in values.items() if value < LEAST} <= hidden
+    for hidden in (hidden_cells(shape, values, LEAST), hidden_cells(shape, values, LEAST, floors(shape, LEAST))):
+        assert {cell for cell, value in values.items() if value < LEAST} <= hidden
+
+
+def test_a_figure_is_shown_from_three_times_its_noise_on():
+    shape, _ = made([2, 2], 2, [0] * 8)
+    from_ = floors(shape, 10)
+    assert from_["330000", "land"] == 10, "one cell: the noise is smaller than the threshold"
+    assert from_["33", "land"] == 12 and from_["33", TOTAL] == 17, "three times twice the root of four cells, of eight"
 
 
 def test_hiding_the_small_cells_alone_would_give_them_away():
