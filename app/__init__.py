@@ -113,6 +113,7 @@ def _register_routes(app: Flask) -> None:
     from app.ledger.routes import ledger
     from app.messages.routes import messages
     from app.operations import operations
+    from app.pages import figures as _figures  # noqa: F401, its page hangs on the same blueprint
     from app.pages import papers as _paper_pages  # noqa: F401, its pages hang on the same blueprint
     from app.pages.dossier import dossier
     from app.pages.routes import pages
@@ -121,6 +122,7 @@ def _register_routes(app: Flask) -> None:
     from app.privacy.routes import privacy
     from app.recusal.routes import recusal
     from app.signin.routes import signin
+    from app.statistics.routes import statistics
     from app.supervision.routes import supervision
 
     api = Api(app)
@@ -128,7 +130,7 @@ def _register_routes(app: Flask) -> None:
     api.spec.options["security"] = [{"bearer": []}]
     for blueprint in (
         signin, petitions, clues, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers,
-        ledger,
+        ledger, statistics,
     ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api

@@ -30,10 +30,11 @@ def register_cli(app: Flask) -> None:
     from app.directory.commands import divisions, staff
     from app.ledger.commands import ledger
     from app.privacy.commands import retention
+    from app.statistics.commands import statistics
     from app.supervision.commands import calendar, worker
 
     for command in (
-        divisions, staff, calendar, demo, clock_group, contract, ledger, worker, retention, backup, restore,
+        divisions, staff, calendar, demo, clock_group, contract, ledger, worker, retention, statistics, backup, restore,
     ):  # fmt: skip
         app.cli.add_command(command)
 

@@ -101,3 +101,4 @@ def demo_play_command(url: str, count: int) -> None:
     except StoryFailed as error:
         raise click.ClickException(str(error)) from error
     click.echo("Next: sign in with an account of `flask demo accounts` and look at the lists and the desk.")
+    click.echo("Published figures are at /p/figures; the running month comes when it has closed: `flask clock forward 60d`.")

@@ -85,11 +85,12 @@ def last_day_of(until: datetime | str) -> date:
 
 
 def _switch_address() -> str:
-    """This address in the other language. Only steps of the filing form are carried along: they name no person."""
+    """This address in the other language. Only steps of the filing form and the choice of published figures are carried
+    along: they name no person."""
     kept = {
         name: request.args[name]
-        for name in ("danger", "place")
-        if re.fullmatch(r"\w{1,12}", request.args.get(name, ""))
+        for name in ("danger", "place", "period", "division")
+        if re.fullmatch(r"[\w-]{1,12}", request.args.get(name, ""))
     }
     return "?" + urlencode({**kept, "lang": "zh" if language() == "en" else "en"})
 

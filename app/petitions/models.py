@@ -142,7 +142,10 @@ class PetitionEventRow(db.Model):
     """The timeline: appended, never changed. The web and worker roles hold no right to update or delete it."""
 
     __tablename__ = "petition_events"
-    __table_args__ = (Index("ix_petition_events_case", "petition_id", "seq", unique=True),)
+    __table_args__ = (
+        Index("ix_petition_events_case", "petition_id", "seq", unique=True),
+        Index("ix_petition_events_answers", "at", postgresql_where=text("event IN ('deliver', 'follow_parent')")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id"))
@@ -199,6 +202,7 @@ class Rating(db.Model):
     __tablename__ = "ratings"
     __table_args__ = (
         Index("ix_ratings_office_dissatisfied", "at", postgresql_where=text("office_grade = 'dissatisfied'")),
+        Index("ix_ratings_at", "at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)

@@ -14,7 +14,7 @@ import yaml
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
-from app import clock, count_statements
+from app import calendar_store, clock, count_statements
 from app.directory.models import Appointment, Organisation, StaffAccount
 from app.files.models import Attachment
 from app.files.service import storage
@@ -49,6 +49,11 @@ LISTS = {
     "/api/v1/supervision/desk": [
         {"list": one} for one in DESK_LISTS
     ],
+    "/api/v1/statistics/petitions": [
+        {}, {"division": "330213000000"}, {"division": VILLAGE}, {"since": "2026-11-24", "until": "2026-11-24"}, {"until": "2026-11-23"},
+    ],
+    "/api/v1/statistics/petitions.csv": [{}, {"division": VILLAGE}],
+    "/api/v1/public/statistics": [{}, {"period": "2026-11"}, {"division": "330213000000"}],
     "/api/v1/divisions": [{}, {"parent": "330213"}],
     "/api/v1/organisations": [{"division": "330213"}],
     "/api/v1/inbox": [{}, {"unread": "true"}, {"limit": 1}],
@@ -69,6 +74,8 @@ class Frozen:
         self.moment, self.source = NOON, random.Random(0)
         monkeypatch.setattr(os, "urandom", lambda size: self.source.randbytes(size))
         monkeypatch.setattr(clock, "now", lambda: self.moment + timedelta(seconds=clock.offset_seconds.get()))
+        # When a process reads the calendar anew is a matter of real seconds, and none of the case.
+        monkeypatch.setattr(calendar_store, "KEEP_SECONDS", 10**9)
 
     def at(self, step, minutes=None):
         self.source = random.Random(step)

@@ -562,6 +562,7 @@ def every_page(phone: FlaskClient) -> list[TestResponse]:
             "/p/file?danger=no",
             FORM_ADDRESS,
             "/p/case",
+            "/p/figures",
             "/p/nothing",
         )
     ]

@@ -2,13 +2,17 @@
 
 import json
 import re
+from datetime import timedelta
 
 import psycopg
 import pytest
 from sqlalchemy import event, text
 
+from app import clock
 from app.extensions import db
+from app.statistics.publishing import COUNTS
 from app.supervision.schemas import DESK_LISTS
+from workflows.calendar import start_of_day
 
 LARGE = {"petitions", "petition_words", "petition_events", "deadlines", "identities", "data_keys", "case_messages", "ratings"}
 ROWS = 20_000
@@ -112,6 +116,7 @@ LISTS = (
     "/api/v1/petitions?state=handling&state=escalated", "/api/v1/petitions?supervised=true",
     "/api/v1/petitions?mine=true", "/api/v1/petitions/search?q=路灯",
 )
+STATISTICS = tuple(f"/api/v1/statistics/petitions?until={{day}}&since={{{since}}}" for since in ("day", "month"))
 DESKS = tuple(f"/api/v1/supervision/desk?list={name}" for name in DESK_LISTS)
 SUPERVISORS = ("fenghua.office", "shangtian.discipline", "ningbo.discipline")  # fmt: skip
 
@@ -126,6 +131,33 @@ def test_no_list_of_the_desk_reads_a_large_table_from_end_to_end(client, full, a
             assert client.get(path, headers=headers).status_code == 200
             bad += [(username, path, sorted(tables), sql) for sql, tables in explain(database, list(statements)) if tables]
     assert bad == []
+
+
+@pytest.mark.slow
+def test_statistics_read_the_cases_of_their_area_and_days_alone(client, full, as_staff, statements, database, worker_app, db_session):
+    today = clock.today()
+    bad, days = [], {"day": today, "month": today - timedelta(days=30)}
+    for username in (*READERS, "ningbo.office", "zhejiang.office"):
+        headers = as_staff(username)
+        for path in STATISTICS:
+            statements.clear()
+            answer = client.get(path.format(**days), headers=headers)
+            assert answer.status_code == 200, answer.get_data(as_text=True)
+            bad += [(username, path, sorted(tables), sql) for sql, tables in explain(database, list(statements)) if tables]
+    assert bad == []
+    # The worker counts one month of the whole province: by the days of filing, answering and rating.
+    db_session.execute(text("UPDATE petition_events SET at = now() - seq * interval '40 days'"))
+    db_session.execute(text("UPDATE ratings SET at = at - interval '60 days' * (random() * 10)"))
+    db_session.commit()
+    db_session.execute(text("ANALYZE"))
+    db_session.commit()
+    span = {"since": start_of_day(today - timedelta(days=1)), "until": start_of_day(today), "limits": ["PT-05"]}
+    with psycopg.connect(database["WORKER_DATABASE_URL"]) as worker:
+        worker.execute("SELECT set_config('mj.kind', 'system', true)")
+        for name, counting in COUNTS.items():
+            sql = re.sub(r"(?<!:):(since|until|limits)\b", r"%(\1)s", counting).replace("ANY (%(limits)s)", "ANY (%(limits)s::text[])")
+            plan = worker.execute("EXPLAIN (FORMAT JSON) " + sql, span).fetchone()[0][0]["Plan"]
+            assert LARGE & set(scans(plan)) == set(), (name, json.dumps(plan)[:1500])
 
 
 @pytest.mark.slow

@@ -73,13 +73,14 @@ def test_naming_people_costs_neither_the_filing_nor_the_dispatch_a_statement(cli
     assert db_session.execute(text("SELECT count(*) FROM exclusions")).scalar_one() > 1
 
 
-@pytest.mark.parametrize("route", ["list", "search", "orders", "desk"])
+@pytest.mark.parametrize("route", ["list", "search", "orders", "desk", "statistics"])
 def test_a_list_costs_the_same_for_one_row_and_for_fifty(client, counted, place, as_staff, new_key, route):
     path = {
         "list": "/api/v1/petitions?open=true&limit=50",
         "search": "/api/v1/petitions/search?q=正文",
         "orders": "/api/v1/supervision/orders",
         "desk": "/api/v1/supervision/desk",
+        "statistics": "/api/v1/statistics/petitions",
     }[route]
     headers = as_staff("fenghua.office")
     client.get(path, headers=headers)

@@ -99,6 +99,8 @@ PLAIN_REQUESTS: dict[str, tuple[str, str, Mapping[str, Any] | None]] = {
     "list_organisations": ("GET", "/organisations", None),
     "list_staff": ("GET", "/staff?organisation_id={office}", None),
     "list_inbox": ("GET", "/inbox", None),
+    "count_petitions": ("GET", "/statistics/petitions", None),
+    "export_statistics": ("GET", "/statistics/petitions.csv", None),
     "me": ("GET", "/auth/me", None),
     "print_dossier": ("GET", "/petitions/{external}/dossier", None),
 }
@@ -110,6 +112,7 @@ NOT_TRIED = {
         "sign_in_staff", "send_code", "sign_in_by_code", "sign_in_by_receipt", "file_petition", "list_divisions",
         "get_division", "download_attachment", "describe_uploads", "describe_upload", "print_slip", "recover_receipts",
         "verify_paper", "get_head", "get_head_of_size", "list_ledger_keys", "list_logs", "prove_consistency", "prove_inclusion", "get_proof",
+        "get_published_figures",
     ),
     "needs a paper of the case, held by the tests of papers": ("print_paper", "record_delivery"),
     "continues what was tried": ("continue_upload", "show_upload", "resend_message"),
