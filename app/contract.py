@@ -10,6 +10,7 @@ from flask import current_app
 from notifications.catalogue import CATALOGUE
 from workflows.actor import Label
 from workflows.clue import CLUE_EVENT_LABELS, CLUE_LABELS, CLUE_LIMITS, CLUE_REFUSALS, ClueChart
+from workflows.clue import RESTS as CLUE_RESTS
 from workflows.clue import TIMED as CLUE_TIMED
 from workflows.diagrams import workflow_page
 from workflows.order import ORDER_EVENT_LABELS, ORDER_LABELS, ORDER_REFUSALS, ORDER_TIMED, OrderChart
@@ -43,7 +44,7 @@ def pages() -> dict[str, str]:
     )  # fmt: skip
     clue = workflow_page(
         ClueChart, CLUE_TIMED, title=Label("密封线索", "Clue"), states=CLUE_LABELS, events=CLUE_EVENT_LABELS,
-        refusals=CLUE_REFUSALS,
+        refusals=CLUE_REFUSALS, rests=CLUE_RESTS,
         deadlines=(("id", "时限 limit", "长度 amount", "性质 kind", "依据 basis"),
                    [(one.id, *_limit(one.id, CLUE_LIMITS)) for one in CLUE_LIMITS]),
     )  # fmt: skip

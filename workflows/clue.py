@@ -41,6 +41,7 @@ __all__ = [
     "METHODS",
     "OPEN_STATES",
     "OUTCOMES",
+    "RESTS",
     "TABLE",
     "TIMED",
     "ClueChart",
@@ -52,7 +53,9 @@ __all__ = [
 _HEAD = [ask.is_head_in_charge, ask.is_not_recused]
 _READER = [ask.is_on_the_list, ask.is_not_recused]
 _HANDLER = [ask.is_handler, ask.is_on_the_list, ask.is_not_recused]
-_FINALS = ("archived", "outside")
+_FINALS = ("outside",)
+# Closed: nothing forces it on. The result is still to be reported (Art 18), and new evidence takes it up again.
+RESTS = frozenset({"archived"})
 
 
 def _every(states: Iterable[State], facts: Mapping[str, Any]) -> Any:
@@ -77,19 +80,26 @@ class ClueChart(HouseChart):
     )
 
     # Whose matter it is.
-    receive = s.sent_up.to(s.sealed, cond=_HEAD)
+    receive = s.sealed.from_(s.sent_up, s.sent_down, cond=_HEAD)
     verify_realname = s.sealed.to(
         s.verified_realname, cond=[*_READER, ask.is_named], validators=needs("note"), on=do.note_real_name
     )
     mark_anonymous = s.sealed.to(s.anonymous, cond=_READER, on=do.note_anonymous)
     send_up = s.sent_up.from_(
-        *(s.sealed, s.verified_realname, s.anonymous, s.sent_up),
+        *(s.sealed, s.verified_realname, s.anonymous, s.sent_up, s.sent_down),
         cond=[*_HEAD, ask.has_a_body_above],
         validators=needs("reason"),
         on=do.go_up,
     )
+    # Art 16: what belongs to a body below goes there without delay, and may go on from there.
+    send_down = s.sent_down.from_(
+        *(s.sealed, s.verified_realname, s.anonymous, s.sent_down),
+        cond=[*_HEAD, ask.has_a_body_below, ask.transfers_left],
+        validators=needs("reason"),
+        on=do.go_down,
+    )
     hand_outside = s.outside.from_(
-        *(s.sealed, s.verified_realname, s.anonymous, s.sent_up),
+        *(s.sealed, s.verified_realname, s.anonymous, s.sent_up, s.sent_down),
         cond=[*_HEAD, ask.is_at_the_top],
         validators=needs("note"),
         on=do.leave,
@@ -145,7 +155,10 @@ class ClueChart(HouseChart):
     verify_further = s.talk_inquiry.to(s.preliminary_verification, **_decide)
     keep = s.kept.from_(s.talk_inquiry, s.preliminary_verification, **_decide)
     close = s.closed_clue.from_(s.talk_inquiry, s.preliminary_verification, **_decide)
-    take_up = s.kept.to(s.assigned, cond=[*_HEAD, ask.takes_left], validators=needs("reason"), on=do.count_take)
+    # New evidence is checked, also after the reporter had an answer.
+    take_up = s.assigned.from_(
+        *(s.kept, s.fed_back, s.archived), cond=[*_HEAD, ask.takes_left], validators=needs("reason"), on=do.count_take
+    )
     file_case = s.preliminary_verification.to(s.case_filed, **_decide)
     conclude = s.concluded.from_(
         *(s.talk_inquiry, s.preliminary_verification, s.case_filed, s.kept, s.closed_clue),
@@ -154,6 +167,14 @@ class ClueChart(HouseChart):
         on=do.note_outcome,
     )
     give_feedback = s.concluded.to(s.fed_back, cond=[*_READER, ask.is_real_name], validators=needs("feedback"))
+
+    # Art 18: each quarter the report office hears what became of its accusations.
+    _report_result = {"cond": [*_READER, ask.has_not_reported], "on": do.note_report}
+    report_result = (
+        s.concluded.to(s.concluded, **_report_result)
+        | s.fed_back.to(s.fed_back, **_report_result)
+        | s.archived.to(s.archived, **_report_result)
+    )
 
     # Beside it: false accusation, and clearing the name of somebody who did nothing.
     _propose_false = {
@@ -201,7 +222,7 @@ class ClueChart(HouseChart):
     _up = {"cond": [is_system, ask.has_a_body_above], "on": [do.go_up, do.mark_overdue]}
     _urge = {"cond": [is_system, ask.urgings_left], "on": do.count_urging}
     _open = (
-        *(s.sealed, s.sent_up, s.verified_realname, s.anonymous, s.accepted, s.assigned, s.disposal_proposed),
+        *(s.sealed, s.sent_up, s.sent_down, s.verified_realname, s.anonymous, s.accepted, s.assigned, s.disposal_proposed),
         *(s.talk_inquiry, s.preliminary_verification, s.kept, s.closed_clue, s.case_filed, s.concluded),
     )
     rise = (
@@ -212,7 +233,7 @@ class ClueChart(HouseChart):
 
 
 TABLE = ClueChart.table = StepTable.of(ClueChart)
-OPEN_STATES = tuple(state.value for state in ClueState if state not in _FINALS)
+OPEN_STATES = tuple(state.value for state in ClueState if state not in (*_FINALS, *RESTS))
 
 # What forces the next step, read from the limits: state → (limit, event that the system sends when it passes).
 TIMED: Mapping[str, tuple[tuple[str, str | None], ...]] = {

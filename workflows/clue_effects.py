@@ -17,6 +17,12 @@ def go_up(c: Any, actor: Who, facts: Facts) -> None:
 
 
 @effect()
+def go_down(c: Any, actor: Who, facts: Facts) -> None:
+    c.level, c.org_id = facts["below_level"], facts["below_org_id"]
+    c.transfers += 1
+
+
+@effect()
 def leave(c: Any, actor: Who, facts: Facts) -> None:
     """Nobody here is in charge any more."""
     c.org_id = None
@@ -57,8 +63,11 @@ def count_return(c: Any, actor: Who, facts: Facts) -> None:
 
 @effect()
 def count_take(c: Any, actor: Who, facts: Facts) -> None:
+    """Everything that was found is found anew; what was before stands in the timeline."""
     c.takes += 1
-    c.disposal = c.proposer_id = None
+    c.disposal = c.proposer_id = c.outcome = None
+    c.false_accusation = c.false_proposer_id = c.clarification = c.clarification_proposer_id = None
+    c.result_reported = False
 
 
 @effect()
@@ -80,6 +89,11 @@ def count_urging(c: Any, actor: Who, facts: Facts) -> None:
 @effect()
 def note_outcome(c: Any, actor: Who, facts: Facts) -> None:
     c.outcome = facts["outcome"]
+
+
+@effect()
+def note_report(c: Any, actor: Who, facts: Facts) -> None:
+    c.result_reported = True
 
 
 @effect()

@@ -82,6 +82,7 @@ def _below(counter: str) -> Guard:
 
 
 returns_left, takes_left, assignments_left = _below("returns"), _below("takes"), _below("assignments")
+transfers_left = _below("transfers")
 reports_left, answers_left, urgings_left = _below("reports"), _below("answers"), _below("urgings")
 
 
@@ -93,6 +94,12 @@ def _above(c: ClueRecord, facts: Facts) -> bool:
 def has_a_body_above(c: ClueRecord, actor: Who, facts: Facts) -> bool:
     """The door sends `above_org_id`: the next body above whose head may know, or None."""
     return _above(c, facts)
+
+
+@guard("nobody-below")
+def has_a_body_below(c: ClueRecord, actor: Who, facts: Facts) -> bool:
+    """The door sends `below_org_id`: the next body below that manages all of the accused and whose head may know, or None."""
+    return facts.get("below_org_id") is not None
 
 
 @guard("other-branch")
@@ -114,6 +121,11 @@ def is_real_name(c: ClueRecord, actor: Who, facts: Facts) -> bool:
 @guard("feedback-is-due")
 def owes_no_feedback(c: ClueRecord, actor: Who, facts: Facts) -> bool:
     return not c.real_name
+
+
+@guard("result-reported", counter="result_reported")
+def has_not_reported(c: ClueRecord, actor: Who, facts: Facts) -> bool:
+    return not c.result_reported
 
 
 @guard("not-unfounded")

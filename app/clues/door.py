@@ -47,13 +47,29 @@ BODY = """
        AND may_know(a.account_id, {excluded})
      GROUP BY o.id, o.level ORDER BY o.level DESC LIMIT 1
 """
+# The nearest discipline body below a level that still stands above all of the accused and whose head may know.
+BELOW = """
+    SELECT o.id AS org_id, o.level FROM organisations o
+     WHERE o.kind = 'discipline' AND o.active AND o.division_code = ANY(:lineage) AND o.id <> ALL({excluded})
+       AND o.level > {level}
+       AND o.level <= (SELECT coalesce(least(4, min(x.level) - 1), 4) FROM organisations x
+                        WHERE x.id = ANY({excluded}) AND x.kind <> 'company')
+       AND EXISTS (SELECT 1 FROM appointments a
+                    CROSS JOIN (SELECT (mj_now() AT TIME ZONE 'Asia/Shanghai')::date AS day) today
+                    WHERE a.org_id = o.id AND a.head AND a.valid_from <= today.day
+                      AND (a.valid_to IS NULL OR a.valid_to >= today.day)
+                      AND a.role IN ('township_discipline', 'county_discipline', 'upper_discipline')
+                      AND may_know(a.account_id, {excluded}))
+     ORDER BY o.level LIMIT 1
+"""
 _SURROUNDINGS = text(
     f"""
-    SELECT above.org_id, above.level,
+    SELECT above.org_id, above.level, below.org_id AS below_org_id, below.level AS below_level,
            (SELECT json_agg(json_build_object('event', e.event, 'at', e.at, 'to_state', e.to_state, 'facts', e.facts)
                             ORDER BY e.seq) FROM clue_events e WHERE e.clue_id = :id) AS log, {store.KEY} AS key
       FROM (SELECT 1) one
       LEFT JOIN LATERAL ({BODY.format(level="CAST(:above AS integer)", excluded="CAST(:excluded AS uuid[])")}) above ON true
+      LEFT JOIN LATERAL ({BELOW.format(level="CAST(:level AS integer)", excluded="CAST(:excluded AS uuid[])")}) below ON true
     """
 )
 # The clock holds no right to keys.
@@ -62,11 +78,13 @@ _OF_THE_CLOCK = text(_SURROUNDINGS.text.replace(store.KEY, "CAST(NULL AS json)")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a step needs to know beside the clue: its events, the body above, and the key when the actor may read."""
+    """What a step needs to know beside the clue: its events, the bodies above and below, and the key when the actor may read."""
 
     log: list[CaseEvent]
     above_org_id: UUID | None
     above_level: int | None
+    below_org_id: UUID | None
+    below_level: int | None
     key: DataKey | None
 
     def facts(self, clue: Clue, actor: Actor) -> dict[str, Any]:
@@ -76,6 +94,8 @@ class Surroundings:
             "recused": bool({actor.org_id, actor.person_id} & set(clue.excluded_ids)),
             "above_org_id": self.above_org_id,
             "above_level": self.above_level,
+            "below_org_id": self.below_org_id,
+            "below_level": self.below_level,
         }
 
 
@@ -94,14 +114,14 @@ def lock(clue_id: UUID, version: int | None = None, *, skip_locked: bool = False
 def look_around(clue: Clue, actor: Actor) -> Surroundings:
     """Read what a step needs to know, with one statement."""
     values = {
-        "id": clue.id, "above": clue.level - 1, "excluded": clue.excluded_ids,
+        "id": clue.id, "level": clue.level, "above": clue.level - 1, "excluded": clue.excluded_ids,
         "lineage": list(lineage_of(clue.division_code)),
     }  # fmt: skip
     row = db.session.execute(_OF_THE_CLOCK if actor.kind == "system" else _SURROUNDINGS, values).one()
     log = [
         CaseEvent(one["event"], datetime.fromisoformat(one["at"]), one["to_state"], one["facts"]) for one in row.log or []
     ]
-    return Surroundings(log, row.org_id, row.level, store.key_of(clue.id, row.key))
+    return Surroundings(log, row.org_id, row.level, row.below_org_id, row.below_level, store.key_of(clue.id, row.key))
 
 
 def move(

@@ -83,7 +83,8 @@ def seal_petition(petition: Sealable, who: Identity) -> None:
         id=uuid4(), petition_id=petition.id, serial=petition.serial, division_code=petition.division_code, version=1,
         opened_at=clock.now(), level=found.level, org_id=found.org_id, excluded_ids=found.excluded,
         named=petition.way != "anonymous" and reachable, real_name=False, overdue=False,
-        **dict.fromkeys(("returns", "takes", "assignments", "reports", "answers", "urgings"), 0),
+        result_reported=False,
+        **dict.fromkeys(("transfers", "returns", "takes", "assignments", "reports", "answers", "urgings"), 0),
         state="sent_up" if superior else "sealed",
     )  # fmt: skip
     content = {

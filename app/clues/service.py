@@ -238,17 +238,19 @@ def _prepare(clue: Clue, event: str, who: Identity, facts: Mapping[str, Any], ar
         if found is None:
             raise Conflict("no-body-for-clue")
         return _adding(clue, found.heads, who)
-    if event in ("send_up", "hand_outside"):
+    if event in ("send_up", "send_down", "hand_outside"):
         # Art 15: what belongs to a superior is not kept, copied or widened. Below, only the stub of the petition is left.
+        # What goes down is no longer for those above to know either.
         db.session.execute(_END, {"id": clue.id, "account": None, "now": clock.now()})
-        if event == "send_up" and around.above_org_id is not None:
-            values = {"lineage": _lineage(clue), "excluded": clue.excluded_ids}
-            above = db.session.execute(_ABOVE, {**values, "level": around.above_level}).one()
-            return {_READERS: [_reader(clue, head, who) for head in above.heads]}
+        level = {"send_up": around.above_level, "send_down": around.below_level}.get(event)
+        if level is not None:
+            values = {"lineage": _lineage(clue), "excluded": clue.excluded_ids, "level": level}
+            taking = db.session.execute(_TAKING, values).one()
+            return {_READERS: [_reader(clue, head, who) for head in taking.heads]}
     return {}
 
 
-_ABOVE = text(door.BODY.format(level=":level", excluded="CAST(:excluded AS uuid[])"))
+_TAKING = text(door.BODY.format(level=":level", excluded="CAST(:excluded AS uuid[])"))
 
 
 def _lineage(clue: Clue) -> list[str]:
