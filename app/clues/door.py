@@ -23,6 +23,7 @@ from app.errors import Problem, Unknown
 from app.extensions import db
 from app.ledger.statements import commitment, event_document
 from app.sealing import DataKey
+from notifications.catalogue import audiences
 from workflows.actor import Actor
 from workflows.base import NotAllowed
 from workflows.clue import CLUE_EVENT_LABELS, CLUE_LIMITS, TABLE, ClueEvent
@@ -140,15 +141,26 @@ def move(
 def write(
     clue: Clue, event: str, actor: Actor, around: Surroundings, before: str, facts: Mapping[str, Any], besides: Rows | None = None
 ) -> None:  # fmt: skip
-    """Append an event to a locked clue, settle its limits, and tell the petitioner what is theirs to know."""
+    """Append an event to a locked clue, settle its limits, and tell petitioner and readers what is theirs to know."""
     clue.version += 1
     row = event_of(clue, event, actor, before, facts, around.key)
     settle(clue, [*around.log, CaseEvent(event, row["at"], clue.state, row["facts"])])
     # First what hangs on the clue, then the clue: who gives it away may not write to it afterwards.
-    insert_rows({EVENTS: [row], **(besides or {})})
+    insert_rows({EVENTS: [row], outbox.MESSAGES: messages_about(event, clue, actor), **(besides or {})})
     db.session.flush()
-    if event in PUBLIC:
-        outbox.put("petitioner", PUBLIC[event], clue.petition_id, {"serial": clue.serial, "state": "sealed"})
+
+
+def messages_about(event: str, clue: Clue, actor: Actor) -> list[dict[str, Any]]:
+    """What the catalogue says of a step, as rows of the outbox. Who hears as a reader is decided when it is delivered; who
+    took the step knows of it. Such a message carries neither petition nor serial number."""
+    template = PUBLIC.get(event, f"clue_{event}")
+    own = {"clue": str(clue.id), "by": str(actor.person_id or "")}
+    return [
+        outbox.prepared("petitioner", template, clue.petition_id, {"serial": clue.serial, "state": "sealed"})
+        if audience == "petitioner"
+        else outbox.prepared(audience, template, None, own)
+        for audience in audiences(template)
+    ]
 
 
 def event_of(

@@ -40,7 +40,12 @@ _GATHER = text(
       LEFT JOIN LATERAL ({door.BODY.format(level="managing.level", excluded="excluded.ids")}) body ON true
     """
 )
-_OPEN = text("SELECT open_clue(CAST(:given AS jsonb), :stub)")
+_OPEN = text(
+    """
+    WITH told AS (INSERT INTO outbox SELECT * FROM jsonb_populate_recordset(CAST(NULL AS outbox), CAST(:told AS jsonb)))
+    SELECT open_clue(CAST(:given AS jsonb), :stub)
+    """
+)
 _COLUMNS = tuple(column.key for column in Clue.__table__.columns)
 
 
@@ -105,7 +110,8 @@ def seal_petition(petition: Sealable, who: Identity) -> None:
         "event": event,
     }  # fmt: skip
     (stub, _english) = catalogue("clues")["stub"]
-    db.session.execute(_OPEN, {"given": orjson.dumps(given, default=_written).decode(), "stub": stub})
+    told = orjson.dumps(door.messages_about("open", clue, who.actor)).decode()
+    db.session.execute(_OPEN, {"given": orjson.dumps(given, default=_written).decode(), "stub": stub, "told": told})
     for name, value in (("title", stub), ("body", ""), ("accused", []), ("claimed_fen", None), ("category", "other")):
         # The row was changed by the database; the session only learns of it.
         set_committed_value(petition, name, value)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, text
 
-from app import clock
+from app import clock, outbox
 from app.auth import Identity
 from app.clues import door, store
 from app.clues.models import Clue, ClueMessage, ClueRead, ClueReader
@@ -192,7 +192,8 @@ def send_message(clue_id: UUID, body: str, who: Identity) -> dict[str, Any]:
     key = door.look_around(clue, who.actor).key
     if key is None:
         raise Forbidden("not-on-the-list")
-    return _say(key, clue_id, body, who)
+    told = outbox.prepared("petitioner", "message_from_staff", clue.petition_id, {"serial": clue.serial, "state": "sealed"})
+    return _say(key, clue_id, body, who, told)
 
 
 # What the petition asks of its clue.
@@ -205,7 +206,8 @@ def message_of_petition(petition_id: UUID, body: str, who: Identity) -> dict[str
     key = store.key_of(row.id, row.key) if row is not None else None
     if row is None or key is None or who.actor.kind != "petitioner":
         raise Forbidden()
-    return _say(key, row.id, body, who)
+    told = outbox.prepared("readers", "clue_message", None, {"clue": str(row.id), "by": ""})
+    return _say(key, row.id, body, who, told)
 
 
 def public_part(petition_id: UUID) -> dict[str, Any]:
@@ -287,11 +289,11 @@ def _require_head(clue: Clue, who: Identity) -> None:
         raise Forbidden("not-head-in-charge")
 
 
-def _say(key: Any, clue_id: UUID, body: str, who: Identity) -> dict[str, Any]:
+def _say(key: Any, clue_id: UUID, body: str, who: Identity, told: Mapping[str, Any]) -> dict[str, Any]:
     message_id, at = uuid4(), clock.now()
     box = store.seal(key, clue_id, f"message {message_id}", body)
     row = {"id": message_id, "clue_id": clue_id, "at": at, "author_kind": who.actor.kind, "author_id": who.actor.person_id}
-    insert_rows({_MESSAGES: [{**row, **box}]})
+    insert_rows({_MESSAGES: [{**row, **box}], outbox.MESSAGES: [told]})
     return {"id": message_id, "at": at, "from_petitioner": who.actor.kind == "petitioner", "internal": False}
 
 
