@@ -1,4 +1,4 @@
-"""The time limits of a clue. They stand apart from those of a petition, and no operator shortens or lengthens one by an override."""
+"""The time limits of a clue. They are the same in every preset; an operator changes one as one of a petition, by a later version."""
 
 from __future__ import annotations
 

@@ -26,11 +26,10 @@ from app.sealing import DataKey
 from notifications.catalogue import audiences
 from workflows.actor import Actor
 from workflows.base import NotAllowed
-from workflows.clue import CLUE_EVENT_LABELS, CLUE_LIMITS, TABLE, ClueEvent
-from workflows.deadlines import CaseEvent, PolicyIndex, deadlines, next_forced
+from workflows.clue import CLUE_EVENT_LABELS, TABLE, ClueEvent
+from workflows.deadlines import CaseEvent, deadlines, next_forced
 
 EVENTS = Target(ClueEventRow.__table__)
-LIMITS = PolicyIndex(CLUE_LIMITS)
 # What the petitioner is shown and told, each under the name that the catalogues have for it.
 PUBLIC = {"accept": "clue_accept", "give_feedback": "clue_feedback"}
 # Facts that are no one's words; everything else is sealed.
@@ -187,8 +186,8 @@ def event_of(
 
 def settle(clue: Clue, log: Iterable[CaseEvent]) -> None:
     """Copy onto the clue what its lists and the clock need of its limits."""
-    calendar, _petitions = calendar_store.current()
-    running = [one for one in deadlines(log, LIMITS, calendar) if one.live]
+    calendar, limits = calendar_store.current_of_clues()
+    running = [one for one in deadlines(log, limits, calendar) if one.live]
     clue.limits = [
         {
             "policy": one.policy_id, "name": one.policy.name_zh, "name_en": one.policy.name_en,

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app import calendar_store, clock
 from app.clues import sweep
 from app.database import transaction
 from app.extensions import db
@@ -609,3 +610,37 @@ def test_routing_and_the_steps_of_a_clue_stay_within_their_budgets(world, app):
     counted.clear()
     world.client.get("/api/v1/clues", headers=head)
     assert len(counted) <= BUDGETS["list"]
+
+
+# Limits that an operator changed.
+
+
+@pytest.mark.parametrize("preset", ["national", "zhejiang"])
+def test_a_limit_that_an_operator_changed_holds_for_what_begins_afterwards(client, db_session, as_staff, new_key, app, preset):
+    configured = app.config["SETTINGS"].policy_preset
+    before = World(client, db_session, as_staff, new_key).file()
+    before.route()
+
+    def limit(world):
+        (found,) = [one for one in world.see(HEAD)["limits"] if one["policy"] == "AC-01"]
+        return found["due_on"]
+
+    first = limit(before)
+    today = clock.today()
+    db_session.execute(
+        text("INSERT INTO policy_overrides (id, policy_id, preset, valid_from, amount) VALUES (gen_random_uuid(), 'AC-01', :p, :d, 3)"),
+        {"p": preset, "d": today + timedelta(days=1)},
+    )
+    db_session.commit()
+    calendar_store.forget()
+    same_day = World(client, db_session, as_staff, new_key).file()
+    same_day.route()
+    assert limit(same_day) == first
+    Cases(app, app, db_session).travel(timedelta(days=1))
+    calendar_store.forget()
+    after = World(client, db_session, as_staff, new_key).file()
+    after.route()
+    assert (limit(after) < first) == (preset == configured)
+    # What ran already keeps its version, also when a later step of the same clue is written down.
+    before.give(HANDLER)
+    assert limit(before) == first
