@@ -363,6 +363,11 @@ CLUE: Mapping[str, tuple[Notice, ...]] = {
     "clue_lapse_answer": (_MOVED,),
     "clue_add_reader": (_NEW,),
     "clue_remove_reader": NONE,
+    # Somebody dropped out.
+    "clue_pass_on": (
+        _NEW,
+        Notice("clue_heads", "有一项工作需要您处理,请登录查看。", "There is something for you to see to; please sign in."),
+    ),
     "clue_message": (Notice("readers", "有新留言,请登录查看。", "There is a new word for you; please sign in."),),
 }
 

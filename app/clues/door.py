@@ -33,7 +33,7 @@ EVENTS = Target(ClueEventRow.__table__)
 # What the petitioner is shown and told, each under the name that the catalogues have for it.
 PUBLIC = {"accept": "clue_accept", "give_feedback": "clue_feedback"}
 # Facts that are no one's words; everything else is sealed.
-CODES = frozenset({"disposal", "outcome", "method", "handler_id", "account_id", "policy", "named", "real_name", "level"})
+CODES = frozenset({"disposal", "outcome", "method", "handler_id", "account_id", "policy", "named", "real_name", "level", "gone", "came"})
 
 # The nearest discipline body at a level or above it whose head may know: an excluded one is passed over, and so the clue
 # goes up. Takes level, lineage (codes of the place and of what lies above) and excluded.
@@ -62,6 +62,7 @@ BELOW = """
                       AND may_know(a.account_id, {excluded}))
      ORDER BY o.level LIMIT 1
 """
+CITY_BODY = BODY.format(level="2", excluded="CAST(:excluded AS uuid[])")
 _SURROUNDINGS = text(
     f"""
     SELECT above.org_id, above.level, below.org_id AS below_org_id, below.level AS below_level,

@@ -64,7 +64,7 @@ _CANDIDATES = text(
      ORDER BY o.level DESC, o.name, s.name LIMIT 200
     """
 )
-_CITY = text(door.BODY.format(level="2", excluded="CAST(:excluded AS uuid[])"))
+_CITY = text(door.CITY_BODY)
 _OF_PETITION = text(
     f"SELECT c.id, {store.KEY.replace(':id', 'c.id')} AS key FROM clues c WHERE c.petition_id = :petition"
 )

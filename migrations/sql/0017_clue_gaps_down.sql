@@ -1,4 +1,4 @@
-DROP FUNCTION clue_hearers(uuid[]);
+DROP FUNCTION clue_hearers(uuid[]), pass_on_clue(uuid, uuid[], timestamptz), clues_forsaken(), clue_has_finder(uuid, uuid[]), clue_heads(uuid, uuid[]);
 DELETE FROM outbox WHERE audience IN ('readers', 'clue_heads');
 UPDATE clues SET state = 'sealed' WHERE state = 'sent_down';
 ALTER TABLE clues DROP CONSTRAINT ck_clues_state;

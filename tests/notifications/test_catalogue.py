@@ -38,7 +38,7 @@ def test_every_entry_names_an_event_that_exists():
 
 def test_every_step_of_a_clue_has_an_entry_or_says_none():
     steps = {"clue_feedback" if event is ClueEvent.GIVE_FEEDBACK else f"clue_{event}" for event in ClueEvent}
-    assert set(CLUE) == steps | {"clue_open", "clue_add_reader", "clue_remove_reader", "clue_message"}
+    assert set(CLUE) == steps | {"clue_open", "clue_add_reader", "clue_remove_reader", "clue_pass_on", "clue_message"}
 
 
 @pytest.mark.parametrize("template", CLUE)
