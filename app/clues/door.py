@@ -138,6 +138,11 @@ def move(
     write(clue, event, actor, around, before, facts, besides)
 
 
+def refuses(clue: Clue, event: str, actor: Actor, around: Surroundings, facts: Mapping[str, Any]) -> bool:
+    """Whether `move` will refuse the actor this step, for another reason than a missing fact."""
+    return TABLE.refusal(clue, event, actor, **{**facts, **around.facts(clue, actor)}) is not None
+
+
 def write(
     clue: Clue, event: str, actor: Actor, around: Surroundings, before: str, facts: Mapping[str, Any], besides: Rows | None = None
 ) -> None:  # fmt: skip
