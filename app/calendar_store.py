@@ -1,6 +1,7 @@
 """The working-day calendar and the limits in force, read from the database once per process and kept for a minute."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.supervision.models import Holiday, HolidayYear, PolicyOverride
 from workflows.calendar import WorkCalendar
+from workflows.clue_limits import CLUE_LIMITS
 from workflows.deadlines import PolicyIndex
 from workflows.policies import PRESETS, Policy, all_versions
 
@@ -19,7 +21,18 @@ _kept: dict[str, Any] = {}
 
 
 def current() -> tuple[WorkCalendar, PolicyIndex]:
-    """The calendar and every version of every limit of the configured preset."""
+    """The calendar and every version of every limit of a petition, by the configured preset."""
+    calendar, petitions, _clues = _in_force()
+    return calendar, petitions
+
+
+def current_of_clues() -> tuple[WorkCalendar, PolicyIndex]:
+    """The calendar and every version of every limit of a clue."""
+    calendar, _petitions, clues = _in_force()
+    return calendar, clues
+
+
+def _in_force() -> tuple[WorkCalendar, PolicyIndex, PolicyIndex]:
     preset = current_app.config["SETTINGS"].policy_preset
     if _kept.get("until", 0) < time.monotonic() or _kept.get("preset") != (
         preset,
@@ -27,7 +40,7 @@ def current() -> tuple[WorkCalendar, PolicyIndex]:
     ):
         _kept.update(value=_read(preset), until=time.monotonic() + KEEP_SECONDS)
         _kept["preset"] = (preset, id(current_app._get_current_object()))
-    value: tuple[WorkCalendar, PolicyIndex] = _kept["value"]
+    value: tuple[WorkCalendar, PolicyIndex, PolicyIndex] = _kept["value"]
     return value
 
 
@@ -36,7 +49,7 @@ def forget() -> None:
     _kept.clear()
 
 
-def _read(preset: str) -> tuple[WorkCalendar, PolicyIndex]:
+def _read(preset: str) -> tuple[WorkCalendar, PolicyIndex, PolicyIndex]:
     notices: dict[int, dict[date, bool]] = {year: {} for year in db.session.scalars(select(HolidayYear.year))}
     for day, is_off in db.session.execute(select(Holiday.day, Holiday.is_off)):
         if day.year in notices:
@@ -46,11 +59,14 @@ def _read(preset: str) -> tuple[WorkCalendar, PolicyIndex]:
             PolicyOverride.preset == preset
         )
     ).all()
-    return WorkCalendar.from_notices(notices), PolicyIndex(all_versions(PRESETS[preset], _overrides(preset, rows)))
+    petitions, clues = (
+        PolicyIndex(all_versions(limits, _overrides(limits, rows))) for limits in (PRESETS[preset], CLUE_LIMITS)
+    )
+    return WorkCalendar.from_notices(notices), petitions, clues
 
 
-def _overrides(preset: str, rows: Any) -> tuple[Policy, ...]:
-    known = {policy.id: policy for policy in PRESETS[preset]}
+def _overrides(limits: Iterable[Policy], rows: Any) -> tuple[Policy, ...]:
+    known = {policy.id: policy for policy in limits}
     return tuple(
         replace(known[r.policy_id], amount=r.amount, valid_from=r.valid_from) for r in rows if r.policy_id in known
     )

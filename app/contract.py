@@ -1,15 +1,16 @@
 """The generated files: openapi.yaml from the code, docs/workflows from the charts. Both are committed and gated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from flask import current_app
 
-from notifications.catalogue import CATALOGUE
+from notifications.catalogue import CLUE, OTHER, PETITION, Notice
 from workflows.actor import Label
 from workflows.clue import CLUE_EVENT_LABELS, CLUE_LABELS, CLUE_LIMITS, CLUE_REFUSALS, ClueChart
+from workflows.clue import RESTS as CLUE_RESTS
 from workflows.clue import TIMED as CLUE_TIMED
 from workflows.diagrams import workflow_page
 from workflows.order import ORDER_EVENT_LABELS, ORDER_LABELS, ORDER_REFUSALS, ORDER_TIMED, OrderChart
@@ -35,23 +36,27 @@ def pages() -> dict[str, str]:
             limits.append((policy_id, "", *rows["national"]))
         else:
             limits += [(policy_id, name, *row) for name, row in rows.items() if row]
-    heard = [(event, notice.audience) for event, notices in sorted(CATALOGUE.items()) for notice in notices]
     page = workflow_page(
         PetitionChart, TIMED, title=Label("信访事项", "Petition"), states=STATE_LABELS, events=EVENT_LABELS, refusals=REFUSALS, rests=RESTS,
         deadlines=(("id", "preset", "时限 limit", "长度 amount", "性质 kind", "依据 basis"), limits),
-        messages=(("event", "audience"), heard),
+        messages=(("event", "audience"), _heard({**PETITION, **OTHER})),
     )  # fmt: skip
     clue = workflow_page(
         ClueChart, CLUE_TIMED, title=Label("密封线索", "Clue"), states=CLUE_LABELS, events=CLUE_EVENT_LABELS,
-        refusals=CLUE_REFUSALS,
+        refusals=CLUE_REFUSALS, rests=CLUE_RESTS,
         deadlines=(("id", "时限 limit", "长度 amount", "性质 kind", "依据 basis"),
                    [(one.id, *_limit(one.id, CLUE_LIMITS)) for one in CLUE_LIMITS]),
+        messages=(("event", "audience"), _heard(CLUE)),
     )  # fmt: skip
     order = workflow_page(
         OrderChart, ORDER_TIMED, title=Label("督办单", "Supervision order"), states=ORDER_LABELS, events=ORDER_EVENT_LABELS,
         refusals=ORDER_REFUSALS,
     )  # fmt: skip
     return {"petition.md": page, "clue.md": clue, "order.md": order}
+
+
+def _heard(catalogue: Mapping[str, tuple[Notice, ...]]) -> list[tuple[str, str]]:
+    return [(event, notice.audience) for event, notices in sorted(catalogue.items()) for notice in notices]
 
 
 def _limit(policy_id: str, preset: Sequence[Policy]) -> tuple[str, ...]:

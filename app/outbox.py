@@ -42,7 +42,7 @@ def put(
     params: `serial`, `state` (its code) and `due` (a day, or the instant a limit passes). address: a phone or
     mailbox, for one-time codes and passwords only. once: a name of this very message; a second one of the same name is not stored.
     """
-    row = _row(audience, template, petition_id, dict(params or {}), address)
+    row = prepared(audience, template, petition_id, dict(params or {}), address)
     if once is not None:
         row["id"] = uuid5(_NAMED, once)
     insert_rows({MESSAGES: [row]})
@@ -68,16 +68,17 @@ def messages_about(
     }
     rows = []
     for audience in audiences(template):
-        row = _row(audience, template, petition.id, params, None)
+        row = prepared(audience, template, petition.id, params, None)
         if once is not None:
             row["id"] = uuid5(_NAMED, f"{once}|{template}|{audience}")
         rows.append(row)
     return rows
 
 
-def _row(
-    audience: str, template: str, petition_id: UUID | None, params: dict[str, Any], address: str | None
+def prepared(
+    audience: str, template: str, petition_id: UUID | None, params: dict[str, Any], address: str | None = None
 ) -> dict[str, Any]:
+    """One message as a row of MESSAGES, for who writes it with other rows."""
     now = clock.now()
     return {
         "id": uuid4(),

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Audience = Literal["petitioner", "owner_org", "main_org", "co_orgs", "phone", "mailbox"]
+# `readers` are those on the list of a clue, `clue_heads` the heads of the body in charge of it.
+Audience = Literal["petitioner", "owner_org", "main_org", "co_orgs", "phone", "mailbox", "readers", "clue_heads"]
 
 PLACEHOLDERS = frozenset({"serial", "state", "due"})
 SECRET_PLACEHOLDERS = frozenset({"code", "password"})
@@ -291,8 +292,6 @@ OTHER: Mapping[str, tuple[Notice, ...]] = {
             "your confidential identity was opened with the consent of two bodies; please sign in.",
         ),
     ),
-    "clue_accept": (_petitioner("您的检举已受理,请登录查看。", "your report was accepted; please sign in."),),
-    "clue_feedback": (_petitioner("您的检举已有结果,请登录查看。", "there is a result of your report; please sign in."),),
     "data_request": (
         _owner("信访人提出个人信息请求,请登录办理。", "a request about personal data; please sign in and decide."),
     ),
@@ -317,7 +316,62 @@ OTHER: Mapping[str, tuple[Notice, ...]] = {
     ),
 }
 
-CATALOGUE: Mapping[str, tuple[Notice, ...]] = {**PETITION, **OTHER}
+# Steps of a clue. On a screen that anybody may see these say neither which clue, nor that there is one.
+_MOVED = Notice("readers", "您参与的一项工作有新进展,请登录查看。", "Something you take part in has moved; please sign in.")
+_NEW = Notice("readers", "有一项工作需要您了解,请登录查看。", "There is something for you to know; please sign in.")
+_DECIDE = Notice("readers", "有一项提请待审批,请登录查看。", "A proposal waits for its decision; please sign in.")
+
+CLUE: Mapping[str, tuple[Notice, ...]] = {
+    "clue_open": (_NEW,),
+    "clue_receive": (_MOVED,),
+    "clue_verify_realname": (_MOVED,),
+    "clue_mark_anonymous": (_MOVED,),
+    # Those who were on the list until then hear nothing of it any more.
+    "clue_send_up": (_NEW,),
+    "clue_send_down": (_NEW,),
+    "clue_hand_outside": NONE,
+    "clue_accept": (_petitioner("您的检举已受理,请登录查看。", "your report was accepted; please sign in."), _MOVED),
+    "clue_assign": (_MOVED,),
+    "clue_propose_disposal": (_DECIDE,),
+    "clue_return_disposal": (_MOVED,),
+    "clue_approve_disposal": (_MOVED,),
+    "clue_record_answer": (_MOVED,),
+    "clue_report": (_MOVED,),
+    "clue_verify_further": (_MOVED,),
+    "clue_keep": (_MOVED,),
+    "clue_close": (_MOVED,),
+    "clue_take_up": (_MOVED,),
+    "clue_file_case": (_MOVED,),
+    "clue_conclude": (_MOVED,),
+    "clue_feedback": (
+        _petitioner("您的检举已有结果,请登录查看。", "there is a result of your report; please sign in."),
+        _MOVED,
+    ),
+    "clue_propose_false_accusation": (_DECIDE,),
+    "clue_approve_false_accusation": (_MOVED,),
+    "clue_refuse_false_accusation": (_MOVED,),
+    "clue_propose_clarification": (_DECIDE,),
+    "clue_approve_clarification": (_MOVED,),
+    "clue_refuse_clarification": (_MOVED,),
+    "clue_report_result": NONE,
+    "clue_archive": (_MOVED,),
+    "clue_auto_archive": (_MOVED,),
+    "clue_rise": (
+        _MOVED,
+        Notice("clue_heads", "下级一项工作逾期,已转本级,请登录查看。", "Something overdue below came to you; please sign in."),
+    ),
+    "clue_lapse_answer": (_MOVED,),
+    "clue_add_reader": (_NEW,),
+    "clue_remove_reader": NONE,
+    # Somebody dropped out.
+    "clue_pass_on": (
+        _NEW,
+        Notice("clue_heads", "有一项工作需要您处理,请登录查看。", "There is something for you to see to; please sign in."),
+    ),
+    "clue_message": (Notice("readers", "有新留言,请登录查看。", "There is a new word for you; please sign in."),),
+}
+
+CATALOGUE: Mapping[str, tuple[Notice, ...]] = {**PETITION, **OTHER, **CLUE}
 SECRET_TEMPLATES = frozenset({"one_time_code", "one_time_password"})
 SUBJECT = Words("明鉴:信访事项提醒", "Mingjian: news of a case")
 ACCOUNT_SUBJECT = Words("明鉴:账号通知", "Mingjian: your account")

@@ -130,6 +130,12 @@ class WorkCalendar:
         last = calendar.monthrange(year, month + 1)[1]
         return self._rolled(date(year, month + 1, min(start_day.day, last)))
 
+    def add_quarters(self, start_day: date, n: int) -> Due:
+        """The last day of the n-th quarter after the one in which start_day lies, moved off rest days (Art 203)."""
+        _check(n)
+        year, month = divmod(start_day.year * 12 + (start_day.month - 1) // 3 * 3 + 3 * (n + 1), 12)
+        return self._rolled(date(year, month + 1, 1) - timedelta(days=1))
+
     def add_hours(self, instant: datetime, n: int) -> Due:
         """n hours after an aware instant; hours run through nights and holidays. Raises ValueError for a naive one."""
         _check(n)

@@ -1,4 +1,4 @@
-"""The time limits of a clue. They stand apart from those of a petition, and no operator shortens or lengthens one by an override."""
+"""The time limits of a clue. They are the same in every preset; an operator changes one as one of a petition, by a later version."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ CLUE_LIMITS: tuple[Policy, ...] = (
            starts=("open", "receive", "mark_anonymous", "rise"), states=("sealed", "anonymous"), unless=("named",), breach="rise"),
     Policy("AC-03", "属上级管辖的报送", "Sending up what belongs to a superior", 5, "W", "statutory", _RULES + "第十五条",
            starts=("open", "send_up", "rise"), restarts=True, states=("sent_up",), breach="rise"),
+    Policy("AC-04", "下级机关受理、转送", "Acceptance or transfer by the body below", 5, "W", "statutory", _RULES + "第十六条",
+           starts=("send_down", "rise"), restarts=True, states=("sent_down",), breach="rise"),
     Policy("AC-05", "线索处置意见", "Disposal opinion", 1, "M", "working", _DISCIPLINE + "第二十一条",
            starts=("accept", "take_up", "rise"), entry=True, states=("accepted", "assigned"), through=("disposal_proposed",), breach="rise"),
     Policy("AC-05a", "处置意见审批", "Approval of the disposal", 10, "W", "working",
@@ -38,5 +40,8 @@ CLUE_LIMITS: tuple[Policy, ...] = (
            entry=True, states=("concluded",), unless=("real_name",), breach="auto_archive", reminders=SILENT),
     Policy("AC-15", "反馈后归档", "Archiving after feedback", 1, "M", "working",
            entry=True, states=("fed_back",), breach="auto_archive", reminders=SILENT),
+    # Nothing happens when it passes: it stands in the list of the clue until the report is made, in the archive as well.
+    Policy("AC-08", "季度结果反馈", "Quarterly report of the result", 1, "Q", "statutory", _RULES + "第十八条",
+           starts=("conclude",), states=("concluded", "fed_back", "archived"), stops=("report_result",), reminders=WINDOW),
 )
 # fmt: on

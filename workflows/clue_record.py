@@ -15,6 +15,7 @@ class ClueState(StrEnum):
 
     SEALED = "sealed"
     SENT_UP = "sent_up"
+    SENT_DOWN = "sent_down"
     VERIFIED_REALNAME = "verified_realname"
     ANONYMOUS = "anonymous"
     ACCEPTED = "accepted"
@@ -38,6 +39,7 @@ class ClueEvent(StrEnum):
     VERIFY_REALNAME = "verify_realname"
     MARK_ANONYMOUS = "mark_anonymous"
     SEND_UP = "send_up"
+    SEND_DOWN = "send_down"
     HAND_OUTSIDE = "hand_outside"
     ACCEPT = "accept"
     ASSIGN = "assign"
@@ -59,6 +61,7 @@ class ClueEvent(StrEnum):
     PROPOSE_CLARIFICATION = "propose_clarification"
     APPROVE_CLARIFICATION = "approve_clarification"
     REFUSE_CLARIFICATION = "refuse_clarification"
+    REPORT_RESULT = "report_result"
     ARCHIVE = "archive"
     AUTO_ARCHIVE = "auto_archive"
     RISE = "rise"
@@ -68,6 +71,7 @@ class ClueEvent(StrEnum):
 CLUE_LABELS: dict[ClueState, Label] = {
     ClueState.SEALED: Label("已密封,待核实", "sealed, to be verified"),
     ClueState.SENT_UP: Label("已报上级,待接收", "sent up, to be received"),
+    ClueState.SENT_DOWN: Label("已交下级,待接收", "sent down, to be received"),
     ClueState.VERIFIED_REALNAME: Label("实名已核实", "real name verified"),
     ClueState.ANONYMOUS: Label("匿名", "anonymous"),
     ClueState.ACCEPTED: Label("已受理", "accepted"),
@@ -85,10 +89,11 @@ CLUE_LABELS: dict[ClueState, Label] = {
 }
 
 CLUE_EVENT_LABELS: dict[ClueEvent, Label] = {
-    ClueEvent.RECEIVE: Label("接收下级上报", "receive what was sent up"),
+    ClueEvent.RECEIVE: Label("接收", "receive what was sent up or down"),
     ClueEvent.VERIFY_REALNAME: Label("核实实名", "verify the real name"),
     ClueEvent.MARK_ANONYMOUS: Label("按匿名处理", "treat as anonymous"),
     ClueEvent.SEND_UP: Label("报送上级", "send up"),
+    ClueEvent.SEND_DOWN: Label("交下级办理", "send down"),
     ClueEvent.HAND_OUTSIDE: Label("移送平台外上级机关", "hand to the authority outside"),
     ClueEvent.ACCEPT: Label("受理", "accept"),
     ClueEvent.ASSIGN: Label("交承办人", "assign"),
@@ -110,6 +115,7 @@ CLUE_EVENT_LABELS: dict[ClueEvent, Label] = {
     ClueEvent.PROPOSE_CLARIFICATION: Label("提请澄清正名", "propose a clarification"),
     ClueEvent.APPROVE_CLARIFICATION: Label("批准澄清正名", "approve the clarification"),
     ClueEvent.REFUSE_CLARIFICATION: Label("不予澄清", "refuse the clarification"),
+    ClueEvent.REPORT_RESULT: Label("向信访举报部门反馈结果", "report the result to the report office"),
     ClueEvent.ARCHIVE: Label("归档", "archive"),
     ClueEvent.AUTO_ARCHIVE: Label("到期归档", "archived by the clock"),
     ClueEvent.RISE: Label("逾期上提一级", "limit passed: one level up"),
@@ -119,7 +125,7 @@ CLUE_EVENT_LABELS: dict[ClueEvent, Label] = {
 DISPOSALS = ("talk_inquiry", "preliminary_verification", "kept", "closed_clue")  # 监督执纪工作规则 Art 21
 OUTCOMES = ("founded", "partly_founded", "unfounded", "mistaken")  # a mistaken report (错告) is no false accusation
 METHODS = ("letter_or_talk", "notice_to_committee", "notice_within_range")  # 检举控告工作规则 Art 50
-LIMITS = {"returns": 3, "takes": 3, "assignments": 5, "reports": 6, "answers": 3, "urgings": 3}
+LIMITS = {"transfers": 3, "returns": 3, "takes": 3, "assignments": 5, "reports": 6, "answers": 3, "urgings": 3}
 PROVINCE, CITY = 1, 2
 
 
@@ -139,6 +145,8 @@ class ClueRecord(Protocol):
     false_proposer_id: UUID | None
     clarification: str | None  # proposed, approved, refused, lapsed
     clarification_proposer_id: UUID | None
+    result_reported: bool  # to the report office of the discipline body
+    transfers: int  # how often it was sent down
     returns: int
     takes: int
     assignments: int
@@ -161,11 +169,14 @@ CLUE_REFUSALS: Mapping[str, Label] = {
     "reports-spent": Label("报告次数已用完", "reports are used up"),
     "answers-spent": Label("说明次数已用完", "answers are used up"),
     "urgings-spent": Label("催办次数已用完", "urgings are used up"),
+    "transfers-spent": Label("交下级办理次数已用完", "it was sent down too often"),
+    "nobody-below": Label("没有可交办的下级机关", "no body below may take it"),
     "nobody-above": Label("平台内没有上级机关", "no body stands above in this system"),
     "other-branch": Label("不适用于此分支", "another branch applies"),
     "not-named": Label("举报人未署名", "the reporter gave no name"),
     "no-real-name": Label("非实名举报,无须反馈", "not a real-name report: there is nobody to answer"),
     "feedback-is-due": Label("应先向实名举报人反馈", "the real-name reporter is answered first"),
+    "result-reported": Label("结果已反馈信访举报部门", "the result was reported before"),
     "not-unfounded": Label("仅限反映不实的线索", "only where nothing was found"),
     "mistaken-report": Label("错告不属于诬告陷害", "a mistaken report is no false accusation"),
     "already-proposed": Label("已提请过", "proposed before"),

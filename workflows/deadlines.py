@@ -399,6 +399,8 @@ def _count(at: datetime, amount: int, unit: Unit, extended: int, paused: int, ca
         due, extra = calendar.add_workdays(start, amount + paused), extended
     elif unit == "M":
         due, extra = calendar.add_months(start, amount), extended + paused
+    elif unit == "Q":
+        due, extra = calendar.add_quarters(start, amount), extended + paused
     else:
         due, extra = calendar.add_days(start, amount), extended + paused
     if not extra or due.raw is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
-Unit = Literal["C", "W", "H", "M"]  # calendar days, working days, hours, months
+Unit = Literal["C", "W", "H", "M", "Q"]  # calendar days, working days, hours, months, ends of quarters
 Kind = Literal["statutory", "local", "working"]
 Colour = Literal["blue", "yellow", "red"]
 
@@ -109,7 +109,7 @@ class Policy:
     valid_from: date = date(2022, 5, 1)  # the day the Regulation came into force
 
     def __post_init__(self) -> None:
-        if self.amount <= 0 or self.unit not in ("C", "W", "H", "M"):
+        if self.amount <= 0 or self.unit not in ("C", "W", "H", "M", "Q"):
             raise ValueError(f"{self.id}: {self.amount} {self.unit} is no period")
         if self.kind == "statutory" and not self.basis:
             raise ValueError(f"{self.id}: a statutory limit names its article")

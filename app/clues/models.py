@@ -46,6 +46,8 @@ class Clue(db.Model):
     false_proposer_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))
     clarification: Mapped[str | None] = mapped_column(Text)
     clarification_proposer_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))
+    result_reported: Mapped[bool] = mapped_column(Boolean, default=False)
+    transfers: Mapped[int] = mapped_column(Integer, default=0)
     returns: Mapped[int] = mapped_column(Integer, default=0)
     takes: Mapped[int] = mapped_column(Integer, default=0)
     assignments: Mapped[int] = mapped_column(Integer, default=0)

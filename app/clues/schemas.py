@@ -93,6 +93,7 @@ class ClueView(ClueRow):
     outcome = fields.String(allow_none=True)
     false_accusation = fields.String(allow_none=True)
     clarification = fields.String(allow_none=True)
+    result_reported = fields.Boolean(metadata={"description": "to the report office of the discipline body"})
     may_open = fields.Boolean(metadata={"description": "whether I stand on the list and may open the text"})
     allowed_actions = fields.List(fields.Nested(ClueAction))
     timeline = fields.List(fields.Nested(ClueStep))
@@ -192,6 +193,7 @@ _FACTS: dict[str, dict[str, object]] = {
     "verify_realname": {"note": _text()},
     "mark_anonymous": {},
     "send_up": {"reason": _text()},
+    "send_down": {"reason": _text()},
     "hand_outside": {"note": _text()},
     "accept": {},
     "assign": {"handler_id": fields.UUID(required=True)},
@@ -213,6 +215,7 @@ _FACTS: dict[str, dict[str, object]] = {
     "propose_clarification": {"method": _one_of(METHODS), "text": _text(10_000)},
     "approve_clarification": {},
     "refuse_clarification": {"reason": _text()},
+    "report_result": {},
     "archive": {},
 }
 ACTIONS: dict[str, type[Schema]] = {

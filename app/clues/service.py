@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, text
 
-from app import clock
+from app import clock, outbox
 from app.auth import Identity
 from app.clues import door, store
 from app.clues.models import Clue, ClueMessage, ClueRead, ClueReader
@@ -44,7 +44,6 @@ _CONTENT = text("SELECT * FROM sealed.clue_contents WHERE clue_id = :id")
 _WORDS = text("SELECT * FROM clue_events WHERE clue_id = :id AND ciphertext IS NOT NULL ORDER BY seq")
 _SAID = text("SELECT * FROM clue_messages WHERE clue_id = :id ORDER BY at")
 _PEOPLE = text(identities.sealed_of(":id"))
-_MAY_KNOW = text("SELECT coalesce(may_know(:account, CAST(:excluded AS uuid[])), false)")
 _END = text(
     """
     UPDATE clue_readers SET until = :now
@@ -52,19 +51,19 @@ _END = text(
     """
 )
 # Of the county and of the bodies above it; nobody who is excluded.
-_CANDIDATES = text(
-    """
-    SELECT DISTINCT a.account_id, s.name, o.name AS body, o.level
+_ENTITLED = """
       FROM appointments a JOIN staff_accounts s ON s.id = a.account_id JOIN organisations o ON o.id = a.org_id
      CROSS JOIN (SELECT (mj_now() AT TIME ZONE 'Asia/Shanghai')::date AS day) today
      WHERE o.active AND (o.division_code = ANY(:lineage) OR left(o.division_code, 6) = left(:place, 6))
        AND a.role IN ('township_discipline', 'county_discipline', 'upper_discipline', 'dispatched_group')
        AND a.valid_from <= today.day AND (a.valid_to IS NULL OR a.valid_to >= today.day)
        AND may_know(a.account_id, CAST(:excluded AS uuid[]))
-     ORDER BY o.level DESC, o.name, s.name LIMIT 200
-    """
+"""
+_CANDIDATES = text(
+    f"SELECT DISTINCT a.account_id, s.name, o.name AS body, o.level {_ENTITLED} ORDER BY o.level DESC, o.name, s.name LIMIT 200"
 )
-_CITY = text(door.BODY.format(level="2", excluded="CAST(:excluded AS uuid[])"))
+_IS_CANDIDATE = text(f"SELECT EXISTS (SELECT 1 {_ENTITLED} AND a.account_id = :account)")
+_CITY = text(door.CITY_BODY)
 _OF_PETITION = text(
     f"SELECT c.id, {store.KEY.replace(':id', 'c.id')} AS key FROM clues c WHERE c.petition_id = :petition"
 )
@@ -150,7 +149,9 @@ def act(clue_id: UUID, event: str, who: Identity, facts: Mapping[str, Any], vers
     clue = door.lock(clue_id, version)
     around = door.look_around(clue, who.actor)
     given = {name: value for name, value in facts.items() if value is not None}
-    door.move(clue, event, who.actor, around, given, _prepare(clue, event, who, given, around))
+    # Who may not take the step learns nothing from what it would need, as who may come onto the list.
+    refused = door.refuses(clue, event, who.actor, around, given)
+    door.move(clue, event, who.actor, around, given, {} if refused else _prepare(clue, event, who, given, around))
     return {name: getattr(clue, name) for name in ("id", "state", "version", "level", "next_due_at")}
 
 
@@ -173,8 +174,7 @@ def list_candidates(clue_id: UUID, who: Identity) -> list[dict[str, Any]]:
     if clue is None:
         raise Unknown()
     _require_head(clue, who)
-    values = {"lineage": _lineage(clue), "place": clue.division_code, "excluded": clue.excluded_ids}
-    return [dict(row._mapping) for row in db.session.execute(_CANDIDATES, values)]
+    return [dict(row._mapping) for row in db.session.execute(_CANDIDATES, _around(clue))]
 
 
 def remove_reader(clue_id: UUID, account_id: UUID, who: Identity) -> dict[str, Any]:
@@ -192,7 +192,8 @@ def send_message(clue_id: UUID, body: str, who: Identity) -> dict[str, Any]:
     key = door.look_around(clue, who.actor).key
     if key is None:
         raise Forbidden("not-on-the-list")
-    return _say(key, clue_id, body, who)
+    told = outbox.prepared("petitioner", "message_from_staff", clue.petition_id, {"serial": clue.serial, "state": "sealed"})
+    return _say(key, clue_id, body, who, told)
 
 
 # What the petition asks of its clue.
@@ -205,7 +206,8 @@ def message_of_petition(petition_id: UUID, body: str, who: Identity) -> dict[str
     key = store.key_of(row.id, row.key) if row is not None else None
     if row is None or key is None or who.actor.kind != "petitioner":
         raise Forbidden()
-    return _say(key, row.id, body, who)
+    told = outbox.prepared("readers", "clue_message", None, {"clue": str(row.id), "by": ""})
+    return _say(key, row.id, body, who, told)
 
 
 def public_part(petition_id: UUID) -> dict[str, Any]:
@@ -238,17 +240,23 @@ def _prepare(clue: Clue, event: str, who: Identity, facts: Mapping[str, Any], ar
         if found is None:
             raise Conflict("no-body-for-clue")
         return _adding(clue, found.heads, who)
-    if event in ("send_up", "hand_outside"):
+    if event in ("send_up", "send_down", "hand_outside"):
         # Art 15: what belongs to a superior is not kept, copied or widened. Below, only the stub of the petition is left.
+        # What goes down is no longer for those above to know either.
         db.session.execute(_END, {"id": clue.id, "account": None, "now": clock.now()})
-        if event == "send_up" and around.above_org_id is not None:
-            values = {"lineage": _lineage(clue), "excluded": clue.excluded_ids}
-            above = db.session.execute(_ABOVE, {**values, "level": around.above_level}).one()
-            return {_READERS: [_reader(clue, head, who) for head in above.heads]}
+        level = {"send_up": around.above_level, "send_down": around.below_level}.get(event)
+        if level is not None:
+            values = {"lineage": _lineage(clue), "excluded": clue.excluded_ids, "level": level}
+            taking = db.session.execute(_TAKING, values).one()
+            return {_READERS: [_reader(clue, head, who) for head in taking.heads]}
     return {}
 
 
-_ABOVE = text(door.BODY.format(level=":level", excluded="CAST(:excluded AS uuid[])"))
+_TAKING = text(door.BODY.format(level=":level", excluded="CAST(:excluded AS uuid[])"))
+
+
+def _around(clue: Clue) -> dict[str, Any]:
+    return {"lineage": _lineage(clue), "place": clue.division_code, "excluded": clue.excluded_ids}
 
 
 def _lineage(clue: Clue) -> list[str]:
@@ -262,8 +270,9 @@ def _adding(clue: Clue, accounts: list[UUID], who: Identity, field: str = "accou
     )
     fresh = [one for one in accounts if one not in now_on]
     for account in fresh:
-        if not db.session.scalar(_MAY_KNOW, {"account": account, "excluded": clue.excluded_ids}):
-            raise Invalid({field: ["holds no discipline post today, or has a part in the matter"]})
+        # The same people that the head was offered: cross-county reads need a transfer.
+        if not db.session.scalar(_IS_CANDIDATE, {**_around(clue), "account": account}):
+            raise Invalid({field: ["holds no discipline post of the county or above it today, or has a part in the matter"]})
     return {_READERS: [_reader(clue, account, who) for account in fresh]}
 
 
@@ -285,11 +294,11 @@ def _require_head(clue: Clue, who: Identity) -> None:
         raise Forbidden("not-head-in-charge")
 
 
-def _say(key: Any, clue_id: UUID, body: str, who: Identity) -> dict[str, Any]:
+def _say(key: Any, clue_id: UUID, body: str, who: Identity, told: Mapping[str, Any]) -> dict[str, Any]:
     message_id, at = uuid4(), clock.now()
     box = store.seal(key, clue_id, f"message {message_id}", body)
     row = {"id": message_id, "clue_id": clue_id, "at": at, "author_kind": who.actor.kind, "author_id": who.actor.person_id}
-    insert_rows({_MESSAGES: [{**row, **box}]})
+    insert_rows({_MESSAGES: [{**row, **box}], outbox.MESSAGES: [told]})
     return {"id": message_id, "at": at, "from_petitioner": who.actor.kind == "petitioner", "internal": False}
 
 

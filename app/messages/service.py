@@ -6,7 +6,7 @@ half-way the rows come back by themselves.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import load_only
 
 from app import clock
+from app.clues.hearers import hearers_of
 from app.config import Settings
 from app.database import SYSTEM, transaction
 from app.directory.service import staff_serving_at
@@ -35,6 +36,7 @@ from workflows.petition import STATE_LABELS, PetitionState
 log = logging.getLogger("mingjian.outbox")
 
 PAGE = 100
+OF_A_CLUE = frozenset({"readers", "clue_heads"})
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=1)
@@ -133,11 +135,16 @@ def _claim(size: int, channels: Channels) -> _Page:
         .execution_options(synchronize_session=False)
     )
     cases = parties_of(row.petition_id for row in rows)
+    hearers = hearers_of(row.params["clue"] for row in rows if row.audience in OF_A_CLUE and "clue" in row.params)
     staff = staff_serving_at({org for row in rows for org in _orgs(row.audience, cases.get(row.petition_id))})
     inbox: list[dict[str, Any]] = []
     for row in rows:
         try:
-            _address(row, cases.get(row.petition_id), staff, channels, page, inbox, now)
+            if row.audience in OF_A_CLUE and notice_for(row.template, row.audience) is not None:
+                told = hearers.get((row.params["clue"], row.audience), [])
+                _spread(row, [one for one in told if str(one.id) != row.params["by"]], channels, page, inbox, now)
+            else:
+                _address(row, cases.get(row.petition_id), staff, channels, page, inbox, now)
         except (LookupError, ValueError, TypeError, AttributeError):
             # One unreadable row must not hold up all the others behind it.
             page.failed[row.id] = GiveUp("unreadable")
@@ -189,12 +196,25 @@ def _address(
             for person in staff.get(org, ())
             if person.id not in case.excluded_account_ids
         }
-        inbox += [_inbox_row(row, now, account_id=account_id) for account_id in people]
-        mailboxes = tuple(sorted({person.email for person in people.values() if person.email}))
-        if mailboxes and channels.mail is not None:
-            page.to_send.append((row.id, channels.mail, _message(row, mailboxes)))
-        else:
-            page.sent.append(row.id)
+        _spread(row, people.values(), channels, page, inbox, now)
+
+
+def _spread(
+    row: OutboxMessage,
+    people: Iterable[Any],
+    channels: Channels,
+    page: _Page,
+    inbox: list[dict[str, Any]],
+    now: datetime,
+) -> None:
+    """Put one row into the inbox of each of the people, and prepare it for their mailboxes."""
+    people = list(people)
+    inbox += [_inbox_row(row, now, account_id=person.id) for person in people]
+    mailboxes = tuple(sorted({person.email for person in people if person.email}))
+    if mailboxes and channels.mail is not None:
+        page.to_send.append((row.id, channels.mail, _message(row, mailboxes)))
+    else:
+        page.sent.append(row.id)
 
 
 def _inbox_row(
@@ -209,7 +229,8 @@ def _inbox_row(
         "petition_id": row.petition_id,
         "at": now,
         "template": f"{row.template}.{row.audience}",
-        "params": row.params,
+        # Of a clue the inbox keeps nothing by which it could be told from another.
+        "params": {} if row.audience in OF_A_CLUE else row.params,
     }
 
 

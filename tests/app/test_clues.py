@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from app import calendar_store, clock
 from app.clues import sweep
 from app.database import transaction
 from app.extensions import db
@@ -356,7 +357,14 @@ def test_a_clue_is_verified_concluded_fed_back_and_cleared_by_two_people(clue):
     clue.act(HEAD, "approve-clarification")
     assert clue.act(HEAD, "archive")["state"] == "archived"
     view = clue.see(HEAD)
-    assert (view["outcome"], view["clarification"], view["allowed_actions"], view["limits"]) == ("unfounded", "approved", [], [])
+    assert (view["outcome"], view["clarification"]) == ("unfounded", "approved")
+    # What is left is to tell the report office by the end of the next quarter.
+    assert [one["name"] for one in view["allowed_actions"]] == ["take_up", "report_result"]
+    assert [(one["policy"], one["statutory"]) for one in view["limits"]] == [("AC-08", True)]
+    clue.act(HANDLER, "report-result")
+    view = clue.see(HEAD)
+    assert (view["result_reported"], view["limits"]) == (True, [])
+    assert clue.act(HEAD, "report-result", expect=403)["reason"] == "result-reported"
     assert "查无此事" not in str(view) and "查无此事" in str(clue.read(HEAD)["words"])
 
 
@@ -411,6 +419,34 @@ def test_what_is_sent_up_is_out_of_sight_below_at_once(clue):
     assert clue.case.see(clue.as_staff(HEAD))["title"] == "已转有关部门"
     clue.act("fenghua.discipline.head", "receive")
     assert clue.read("fenghua.discipline.head")["body"] == WORDS
+
+
+def test_what_is_sent_down_is_received_below_within_five_days_and_out_of_sight_above(clue):
+    clue.act(HEAD, "send-up", reason="属上级管辖")
+    county = "fenghua.discipline.head"
+    clue.act(county, "receive")
+    clue.give("fenghua.group", by=county)
+    done = clue.act(county, "send-down", reason="属下级管辖")
+    assert (done["state"], done["level"]) == ("sent_down", 4)
+    for username in (county, "fenghua.group"):
+        clue.see(username, expect=404)
+        clue.read(username, expect=404)
+    view = clue.see(HEAD)
+    assert [(one["policy"], one["statutory"]) for one in view["limits"]] == [("AC-04", True)]
+    assert "属下级管辖" in str(clue.read(HEAD)["words"])
+    clue.act(HEAD, "receive")
+    assert clue.act(HEAD, "send-down", expect=403, reason="x")["reason"] == "nobody-below"
+
+
+def test_nothing_is_sent_down_to_the_level_of_the_accused(world):
+    world.file(accused_org_ids=[str(members(world.session, "尚田街道办事处"))])
+    world.route("fenghua.office")
+    county = "fenghua.discipline.head"
+    assert world.act(county, "send-down", expect=403, reason="x")["reason"] == "nobody-below"
+    world.act(county, "send-up", reason="属上级管辖")
+    world.act("ningbo.discipline.head", "receive")
+    # The county manages the township; its own township discipline body does not.
+    assert world.act("ningbo.discipline.head", "send-down", reason="x")["level"] == 3
 
 
 def test_a_superiors_matter_has_five_working_days(world):
@@ -574,3 +610,37 @@ def test_routing_and_the_steps_of_a_clue_stay_within_their_budgets(world, app):
     counted.clear()
     world.client.get("/api/v1/clues", headers=head)
     assert len(counted) <= BUDGETS["list"]
+
+
+# Limits that an operator changed.
+
+
+@pytest.mark.parametrize("preset", ["national", "zhejiang"])
+def test_a_limit_that_an_operator_changed_holds_for_what_begins_afterwards(client, db_session, as_staff, new_key, app, preset):
+    configured = app.config["SETTINGS"].policy_preset
+    before = World(client, db_session, as_staff, new_key).file()
+    before.route()
+
+    def limit(world):
+        (found,) = [one for one in world.see(HEAD)["limits"] if one["policy"] == "AC-01"]
+        return found["due_on"]
+
+    first = limit(before)
+    today = clock.today()
+    db_session.execute(
+        text("INSERT INTO policy_overrides (id, policy_id, preset, valid_from, amount) VALUES (gen_random_uuid(), 'AC-01', :p, :d, 3)"),
+        {"p": preset, "d": today + timedelta(days=1)},
+    )
+    db_session.commit()
+    calendar_store.forget()
+    same_day = World(client, db_session, as_staff, new_key).file()
+    same_day.route()
+    assert limit(same_day) == first
+    Cases(app, app, db_session).travel(timedelta(days=1))
+    calendar_store.forget()
+    after = World(client, db_session, as_staff, new_key).file()
+    after.route()
+    assert (limit(after) < first) == (preset == configured)
+    # What ran already keeps its version, also when a later step of the same clue is written down.
+    before.give(HANDLER)
+    assert limit(before) == first

@@ -6,6 +6,7 @@ import pytest
 
 from notifications.catalogue import (
     CATALOGUE,
+    CLUE,
     OTHER,
     PETITION,
     PLACEHOLDERS,
@@ -14,6 +15,7 @@ from notifications.catalogue import (
     audiences,
     notice_for,
 )
+from workflows.clue import ClueEvent
 from workflows.petition import STATE_LABELS, PetitionEvent
 
 NOTICES = [(template, notice) for template, notices in CATALOGUE.items() for notice in notices]
@@ -32,6 +34,28 @@ def test_every_event_of_the_chart_has_an_entry_or_says_none(event):
 
 def test_every_entry_names_an_event_that_exists():
     assert set(PETITION) == {event.value for event in PetitionEvent}
+
+
+def test_every_step_of_a_clue_has_an_entry_or_says_none():
+    steps = {"clue_feedback" if event is ClueEvent.GIVE_FEEDBACK else f"clue_{event}" for event in ClueEvent}
+    assert set(CLUE) == steps | {"clue_open", "clue_add_reader", "clue_remove_reader", "clue_pass_on", "clue_message"}
+
+
+@pytest.mark.parametrize("template", CLUE)
+def test_what_readers_of_a_clue_are_told_names_no_clue_and_nothing_of_it(template):
+    for notice in CLUE[template]:
+        if notice.audience == "petitioner":
+            continue
+        assert notice.audience in ("readers", "clue_heads")
+        assert _placeholders(notice.zh) == set()
+        assert not [word for word in ("线索", "检举", "举报", "信访", "纪检") if word in notice.zh]
+        assert not [word for word in ("clue", "report", "case", "discipline") if word in notice.en]
+
+
+@pytest.mark.parametrize("template", ["clue_accept", "clue_feedback"])
+def test_the_reporter_hears_of_acceptance_and_result_and_of_no_other_step_of_a_clue(template):
+    assert "petitioner" in audiences(template)
+    assert [name for name in CLUE if "petitioner" in audiences(name)] == ["clue_accept", "clue_feedback"]
 
 
 def test_no_other_template_takes_the_name_of_an_event():

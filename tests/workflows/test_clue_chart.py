@@ -20,6 +20,7 @@ from workflows.clue import (
     MAY_KNOW,
     METHODS,
     OPEN_STATES,
+    RESTS,
     TABLE,
     TIMED,
     ClueChart,
@@ -31,6 +32,7 @@ from workflows.explorer import ChartDescription, Move, edges_of, inspect, walk
 
 TOWN, COUNTY, CITY, PROVINCE = (UUID(int=n) for n in (4, 3, 2, 1))
 ABOVE = {4: (COUNTY, 3), 3: (CITY, 2), 2: (PROVINCE, 1), 1: (None, None)}
+BELOW = {4: (None, None), 3: (TOWN, 4), 2: (COUNTY, 3), 1: (CITY, 2)}
 
 
 @dataclass
@@ -50,6 +52,8 @@ class Clue:
     false_proposer_id: UUID | None = None
     clarification: str | None = None
     clarification_proposer_id: UUID | None = None
+    result_reported: bool = False
+    transfers: int = 0
     returns: int = 0
     takes: int = 0
     assignments: int = 0
@@ -77,7 +81,9 @@ WORDS = dict.fromkeys("note reason opinion study answer report findings feedback
 
 def send(clue: Clue, event: str, actor: Actor, **facts: Any) -> None:
     above, level = ABOVE[clue.level]
-    TABLE.send(clue, event, actor, **{**WORDS, "above_org_id": above, "above_level": level, **facts})
+    below, lower = BELOW[clue.level]
+    around = {"above_org_id": above, "above_level": level, "below_org_id": below, "below_level": lower}
+    TABLE.send(clue, event, actor, **{**WORDS, **around, **facts})
 
 
 def test_a_real_name_report_goes_from_the_seal_to_the_archive():
@@ -131,6 +137,13 @@ REFUSED = [
     ("take_up", Clue("kept", takes=3), HEAD, {}, "takes-spent"),
     ("send_up", Clue("sealed", level=1, org_id=PROVINCE), PROVINCE_HEAD, {"above_org_id": None}, "nobody-above"),
     ("hand_outside", Clue(), HEAD, {}, "other-branch"),
+    ("send_down", Clue(), HEAD, {"below_org_id": None}, "nobody-below"),
+    ("send_down", Clue(), HEAD, {}, "nobody-below"),
+    ("send_down", Clue(level=3, org_id=COUNTY, transfers=3), COUNTY_HEAD, {"below_org_id": TOWN}, "transfers-spent"),
+    ("send_down", Clue(level=3, org_id=COUNTY), HEAD, {"below_org_id": TOWN}, "not-head-in-charge"),
+    ("report_result", Clue("archived", result_reported=True), CLERK, {}, "result-reported"),
+    ("report_result", Clue("archived"), CLERK, {"on_list": False}, "not-on-the-list"),
+    ("report_result", Clue("assigned"), CLERK, {}, "wrong-state"),
     ("give_feedback", Clue("concluded", outcome="founded"), CLERK, {}, "no-real-name"),
     ("archive", Clue("concluded", **DONE), HEAD, {}, "feedback-is-due"),
     ("archive", Clue("fed_back", **FALSE), HEAD, {}, "decision-waits"),
@@ -235,6 +248,34 @@ def test_a_superiors_matter_is_sent_up_and_received_there():
     assert (outside.state, outside.org_id) == ("outside", None)
 
 
+def test_what_belongs_to_a_body_below_is_sent_down_and_on_and_comes_back_up_when_nobody_receives_it():
+    clue = Clue(level=2, org_id=CITY)
+    send(clue, "send_down", CITY_HEAD)
+    assert (clue.state, clue.level, clue.org_id, clue.transfers) == ("sent_down", 3, COUNTY, 1)
+    send(clue, "send_down", COUNTY_HEAD)
+    assert (clue.state, clue.level, clue.org_id, clue.transfers) == ("sent_down", 4, TOWN, 2)
+    send(clue, "rise", SYSTEM_ACTOR)
+    assert (clue.state, clue.level, clue.org_id, clue.overdue) == ("sent_down", 3, COUNTY, True)
+    send(clue, "receive", COUNTY_HEAD)
+    assert clue.state == "sealed"
+
+
+def test_the_result_is_reported_once_before_or_after_the_archive():
+    clue = Clue("fed_back", **DONE)
+    send(clue, "archive", HEAD)
+    send(clue, "report_result", CLERK)
+    assert (clue.state, clue.result_reported) == ("archived", True)
+    assert TABLE.refusal(clue, "report_result", CLERK) == "result-reported"
+
+
+@pytest.mark.parametrize("state", ["fed_back", "archived", "kept"])
+def test_new_evidence_takes_a_clue_up_again_and_everything_is_found_anew(state):
+    clue = Clue(state, **{**FALSE, **CLEARING}, result_reported=True, disposal="kept", proposer_id=HANDLER)
+    send(clue, "take_up", HEAD)
+    found = (clue.outcome, clue.false_accusation, clue.clarification, clue.disposal, clue.proposer_id, clue.result_reported)
+    assert (clue.state, clue.takes, clue.handler_id, found) == ("assigned", 1, HANDLER, (None, None, None, None, None, False))
+
+
 # The proof that no clue can be left lying.
 
 
@@ -242,7 +283,7 @@ def description() -> ChartDescription:
     return ChartDescription(
         "clue", TABLE.initial, frozenset(ClueState), edges_of(TABLE),
         {state: tuple(event for _limit, event in sent if event) for state, sent in TIMED.items()},
-        TABLE.finals, frozenset(MAY_KNOW), statutory_ends=frozenset({"outside"}),
+        TABLE.finals, frozenset(MAY_KNOW), statutory_ends=frozenset({"outside"}), rests=RESTS,
     )  # fmt: skip
 
 
@@ -251,7 +292,7 @@ def test_every_open_state_has_an_exit_for_a_person_and_for_the_clock_and_no_loop
 
 
 # Bounds of counters are walked one below their end, so that the walk stays small; each is met at its end all the same.
-START = Clue(returns=2, takes=2, assignments=4, reports=5, answers=2, urgings=2)
+START = Clue(transfers=2, returns=2, takes=2, assignments=4, reports=5, answers=2, urgings=2)
 FACTS: dict[str, tuple[dict[str, Any], ...]] = {
     "propose_disposal": tuple({"disposal": one} for one in DISPOSALS),
     "conclude": tuple({"outcome": one} for one in ("founded", "unfounded")),
@@ -280,7 +321,7 @@ def moves(clue: Clue) -> Iterator[Move[Clue]]:
 def test_from_every_configuration_that_can_be_reached_a_person_and_the_clock_lead_to_an_end():
     starts = [START, replace(START, named=False), replace(START, state="sent_up", level=3, org_id=COUNTY)]
     report = walk(
-        starts, moves, state=lambda clue: clue.state, key=astuple, ends=frozenset(TABLE.finals), rests=frozenset()
+        starts, moves, state=lambda clue: clue.state, key=astuple, ends=frozenset(TABLE.finals), rests=RESTS
     )
     assert report.findings == []
     assert set(report.by_state) == set(ClueState)
@@ -309,6 +350,10 @@ def log(*events: tuple[str, str, int], **facts: Any) -> list[CaseEvent]:
         ([("open", "sealed", 2)], {"named": True}, "AC-01", "rise", date(2026, 3, 23)),
         ([("open", "sealed", 2)], {"named": False}, "AC-01a", "rise", date(2026, 3, 23)),
         ([("open", "sent_up", 2)], {"named": True}, "AC-03", "rise", date(2026, 3, 9)),
+        ([("open", "sealed", 2), ("send_down", "sent_down", 3)], {"named": True}, "AC-04", "rise", date(2026, 3, 10)),
+        # Sent on by the body below: that one has five days of its own.
+        ([("send_down", "sent_down", 3), ("send_down", "sent_down", 5)], {"named": True}, "AC-04", "rise", date(2026, 3, 12)),
+        ([("send_down", "sent_down", 3), ("receive", "sealed", 5)], {"named": True}, "AC-01", "rise", date(2026, 3, 26)),
         ([("open", "sealed", 2), ("accept", "accepted", 3)], {}, "AC-05", "rise", date(2026, 4, 3)),
         # Given to somebody later, the opinion is still due a month after the clue was received.
         ([("accept", "accepted", 3), ("assign", "assigned", 9)], {}, "AC-05", "rise", date(2026, 4, 3)),
@@ -322,6 +367,42 @@ def log(*events: tuple[str, str, int], **facts: Any) -> list[CaseEvent]:
 def test_a_clue_has_its_own_clocks(events, facts, policy, forces, day):
     step = next_forced(deadlines(log(*events, **facts), CLUE_LIMITS, CALENDAR))
     assert (step.policy_id, step.forces, step.due_day) == (policy, forces, day)
+
+
+@pytest.mark.parametrize(
+    ("day", "due"),
+    [
+        (datetime(2026, 3, 2, tzinfo=UTC), date(2026, 6, 30)),
+        # 31 March, 23:59 in Shanghai still belongs to the first quarter, and a minute later to the second: 30 September.
+        (datetime(2026, 3, 31, 15, 59, tzinfo=UTC), date(2026, 6, 30)),
+        (datetime(2026, 3, 31, 16, 0, tzinfo=UTC), date(2026, 9, 30)),
+        # The last day of the year, and an end on a Saturday, which moves to Monday.
+        (datetime(2026, 9, 30, 2, tzinfo=UTC), date(2026, 12, 31)),
+        (datetime(2026, 10, 8, 2, tzinfo=UTC), date(2027, 3, 31)),
+        (datetime(2027, 4, 1, 2, tzinfo=UTC), date(2027, 9, 30)),
+        (datetime(2027, 8, 2, 2, tzinfo=UTC), date(2027, 12, 31)),
+        (datetime(2028, 4, 5, 2, tzinfo=UTC), date(2028, 10, 7)),
+    ],
+)
+def test_the_result_of_a_quarter_is_reported_by_the_end_of_the_next(day, due):
+    calendar = WorkCalendar.from_notices(
+        {2026: {}, 2027: {}, 2028: {date(2028, 9, 30): True, **{date(2028, 10, n): True for n in range(1, 7)}, date(2028, 10, 7): False}}
+    )
+    concluded = CaseEvent("conclude", day, "concluded", {"real_name": True})
+    runs = {one.policy_id: one for one in deadlines([concluded], CLUE_LIMITS, calendar)}
+    quarter = runs["AC-08"]
+    assert (quarter.due_day, quarter.forces, quarter.policy.statutory) == (due, None, True)
+
+
+@pytest.mark.parametrize("archived_first", [True, False])
+def test_the_quarterly_report_is_owed_in_the_archive_too_and_ends_with_the_report(archived_first):
+    events = log(("conclude", "concluded", 2), ("give_feedback", "fed_back", 3), real_name=True)
+    archive, report = [("archive", "archived"), ("report_result", "archived" if archived_first else "fed_back")]
+    for n, (event, state) in enumerate([archive, report] if archived_first else [report, archive]):
+        live = [one.policy_id for one in deadlines(events, CLUE_LIMITS, CALENDAR) if one.live]
+        assert "AC-08" in live if n == 0 or archived_first else "AC-08" not in live
+        events += log((event, state, 4 + n), real_name=True)
+    assert [one.policy_id for one in deadlines(events, CLUE_LIMITS, CALENDAR) if one.live] == []
 
 
 @pytest.mark.parametrize("state", OPEN_STATES)
