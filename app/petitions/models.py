@@ -128,6 +128,16 @@ class Petition(db.Model):
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
 
 
+class ReceiptRow(db.Model):
+    """What a receipt promised at filing: the dates, and the signed promise over them. Written once with the petition."""
+
+    __tablename__ = "receipts"
+
+    petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id"), primary_key=True)
+    promises: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    promise: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
 class PetitionWords(db.Model):
     """Every two neighbouring characters of title and text, for `search_petitions` alone. A trigger of petitions writes them."""
 

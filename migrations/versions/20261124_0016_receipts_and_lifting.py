@@ -1,0 +1,24 @@
+"""Receipts are kept as they were given."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0016"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+SQL = Path(__file__).parent.parent / "sql"
+
+
+def upgrade() -> None:
+    _run("0016_receipts.sql")
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE receipts")
+
+
+def _run(name: str) -> None:
+    op.get_bind().exec_driver_sql((SQL / name).read_text(encoding="utf-8").replace("%", "%%"))
