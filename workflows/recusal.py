@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -221,6 +221,19 @@ def exclusions(matter: Matter, directory: Directory, day: date) -> list[Exclusio
     found += [Exclusion(account, None, Reason.HANDLED_BEFORE) for account in matter.handled_accounts]
     found += [Exclusion(None, body, Reason.HANDLED_BEFORE) for body in matter.handled_bodies]
     return _first_reasons(found)
+
+
+def without(matter: Matter, namesakes: Iterable[Key]) -> Matter:
+    """The matter when these persons and accounts only bear a name that it holds. From whom the reporter keeps it, and who
+    declared their withdrawal, stays as it is."""
+    cleared = frozenset(namesakes)
+    return replace(matter, persons=matter.persons - cleared, accounts=matter.accounts - cleared)
+
+
+def falls_away(matter: Matter, namesakes: Iterable[Key], directory: Directory, day: date) -> list[Exclusion]:
+    """The exclusions that follow from nothing but these namesakes being taken for the ones named."""
+    left = {(one.account, one.body) for one in exclusions(without(matter, namesakes), directory, day)}
+    return [one for one in exclusions(matter, directory, day) if (one.account, one.body) not in left]
 
 
 def close_kin(persons: Iterable[Key], edges: Iterable[Kin], day: date) -> dict[Key, tuple[Key, str]]:

@@ -54,7 +54,7 @@ _MESSAGES = Target(CaseMessage.__table__)
 _RECEIPTS = Target(ReceiptRow.__table__)
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
 _OFFICE_FACTS = frozenset(
-    "co_org_ids org_ids main_org_id co_org_id suggested_org report parent_id policy main_excluded office_excluded".split()
+    "co_org_ids org_ids main_org_id co_org_id suggested_org report parent_id policy main_excluded office_excluded lifting_id".split()
 )
 
 

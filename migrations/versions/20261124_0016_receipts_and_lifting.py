@@ -1,4 +1,4 @@
-"""Receipts are kept as they were given."""
+"""Receipts are kept as they were given; the exclusion of a namesake can be lifted by two bodies."""
 
 from pathlib import Path
 
@@ -14,9 +14,11 @@ SQL = Path(__file__).parent.parent / "sql"
 
 def upgrade() -> None:
     _run("0016_receipts.sql")
+    _run("0016_liftings.sql")
 
 
 def downgrade() -> None:
+    _run("0016_liftings_down.sql")
     op.execute("DROP TABLE receipts")
 
 
