@@ -150,13 +150,14 @@ class Directory:
 @dataclass(frozen=True, slots=True)
 class Matter:
     """Whom a petition concerns: persons, accounts and bodies it names, accounts it is to be kept from, accounts that
-    declared their own withdrawal, and who handled the contested decision."""
+    declared their own withdrawal, bodies it is to be kept from, and who handled the contested decision."""
 
     persons: frozenset[Key] = frozenset()
     accounts: frozenset[Key] = frozenset()
     bodies: frozenset[Key] = frozenset()
     kept_from: frozenset[Key] = frozenset()
     declared: frozenset[Key] = frozenset()
+    bodies_kept_from: frozenset[Key] = frozenset()
     handled_accounts: frozenset[Key] = frozenset()
     handled_bodies: frozenset[Key] = frozenset()
 
@@ -216,6 +217,7 @@ def exclusions(matter: Matter, directory: Directory, day: date) -> list[Exclusio
             leading.add(body)
     found += [Exclusion(None, body, Reason.BELOW_EXCLUDED_BODY, top) for body, top in below(leading, directory.parents)]
     found += [Exclusion(account, None, Reason.KEPT_FROM) for account in matter.kept_from]
+    found += [Exclusion(None, body, Reason.KEPT_FROM) for body in matter.bodies_kept_from]
     found += [Exclusion(account, None, Reason.DECLARED) for account in matter.declared]
     found += _two_posts(services, {one.body for one in found if one.body is not None})
     found += [Exclusion(account, None, Reason.HANDLED_BEFORE) for account in matter.handled_accounts]

@@ -68,6 +68,7 @@ def examine(
         accounts=frozenset(one.account for one in found.named if one.name in accused and one.account is not None),
         bodies=frozenset(found.bodies),
         kept_from=_kept_from(keep_from, found),
+        bodies_kept_from=frozenset(body for name, body in found.titled if name in keep_from),
     )
     # HANDLED_BEFORE needs no row: the lists of the past stand on the petition and bar the way, and hide nothing.
     meant = rules.without(matter, cleared)

@@ -47,7 +47,9 @@ _TOUCHED = text(
     names AS (SELECT name FROM persons WHERE id IN (SELECT id FROM kin)
                UNION
               SELECT name FROM staff_accounts
-               WHERE person_id IN (SELECT id FROM kin) OR id IN (SELECT account_id FROM changed)),
+               WHERE person_id IN (SELECT id FROM kin) OR id IN (SELECT account_id FROM changed)
+               UNION
+              SELECT name FROM organisations WHERE id IN (SELECT org_id FROM changed)),
     served AS (SELECT org_id AS id FROM changed WHERE org_id IS NOT NULL
                 UNION SELECT org_id FROM appointments WHERE account_id IN (SELECT account_id FROM changed)),
     above (id, parent_id) AS (

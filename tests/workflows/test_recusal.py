@@ -102,6 +102,13 @@ def test_a_wish_of_the_reporter_and_a_declaration_exclude_the_person_and_not_the
     assert found == {"boss": "kept_from", "x": "declared"}
 
 
+def test_a_body_that_the_reporter_keeps_away_is_excluded_alone():
+    services = (serve("a", "town"), serve("b", "town"), serve("b", "county"))
+    tree = {"county": None, "town": "county", "village": "town"}
+    found = why(Matter(bodies_kept_from=frozenset({"town"})), Directory(services=services, parents=tree))
+    assert found == {"town": "kept_from", "b": "serves_excluded_body"}
+
+
 def test_whoever_handled_the_contested_decision_is_barred_but_nothing_is_hidden_from_them():
     matter = Matter(handled_accounts=frozenset({"a"}), handled_bodies=frozenset({"town"}))
     found = exclusions(matter, Directory(), DAY)
@@ -219,7 +226,7 @@ directories = st.builds(
 some = lambda of: st.frozensets(st.sampled_from(of), max_size=2)  # noqa: E731
 matters = st.builds(
     Matter, persons=some(PERSONS), accounts=some(ACCOUNTS), bodies=some(BODIES), kept_from=some(ACCOUNTS),
-    declared=some(ACCOUNTS), handled_accounts=some(ACCOUNTS), handled_bodies=some(BODIES),
+    declared=some(ACCOUNTS), bodies_kept_from=some(BODIES), handled_accounts=some(ACCOUNTS), handled_bodies=some(BODIES),
 )  # fmt: skip
 
 
@@ -251,7 +258,7 @@ def test_nobody_named_and_none_of_their_close_kin_is_among_those_who_may_see(mat
         assert account not in matter.accounts | matter.kept_from | matter.declared
         linked = {one.person for one in directory.services if one.account == account and one.valid.holds(DAY)}
         assert not linked & (named | set(kin))
-        assert body not in matter.bodies
+        assert body not in matter.bodies | matter.bodies_kept_from
         # Nor do they sit beside a person named, nor below a body that is led by one.
         assert not any(one.body == body and one.person in named and one.valid.holds(DAY) for one in directory.services)
 
@@ -341,7 +348,7 @@ def test_no_lifting_reaches_whom_another_reason_keeps_away(matter, directory, pe
     kin = close_kin(others.persons, directory.kin, DAY)
     for account in matter.kept_from | matter.declared | matter.handled_accounts | others.accounts:
         assert (account, None) not in falling
-    for body in matter.bodies | matter.handled_bodies:
+    for body in matter.bodies | matter.bodies_kept_from | matter.handled_bodies:
         assert (None, body) not in falling
     for one in directory.services:
         if one.valid.holds(DAY) and (one.person in kin or one.person in others.persons):
