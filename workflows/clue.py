@@ -454,6 +454,11 @@ class ClueChart(HouseChart):
         *(s.sealed, s.sent_up, s.verified_realname, s.anonymous, s.accepted, s.assigned, s.disposal_proposed),
         *(s.talk_inquiry, s.preliminary_verification, s.kept, s.closed_clue, s.case_filed, s.concluded),
     )
+    # Whoever was left in charge must withdraw: never to nobody.
+    _recused = (*_open, s.fed_back)
+    recuse = _every(_recused, {"cond": [is_system, has_a_body_above], "on": go_up}) | s.outside.from_(
+        *_recused, cond=is_system, on=leave
+    )
     rise = _every(_open, _up) | _every(_open, _urge) | s.outside.from_(*_open, cond=is_system, on=[leave, mark_overdue])
 
 

@@ -61,6 +61,7 @@ class ClueEvent(StrEnum):
     REFUSE_CLARIFICATION = "refuse_clarification"
     ARCHIVE = "archive"
     AUTO_ARCHIVE = "auto_archive"
+    RECUSE = "recuse"
     RISE = "rise"
     LAPSE_ANSWER = "lapse_answer"
 
@@ -112,6 +113,7 @@ CLUE_EVENT_LABELS: dict[ClueEvent, Label] = {
     ClueEvent.REFUSE_CLARIFICATION: Label("不予澄清", "refuse the clarification"),
     ClueEvent.ARCHIVE: Label("归档", "archive"),
     ClueEvent.AUTO_ARCHIVE: Label("到期归档", "archived by the clock"),
+    ClueEvent.RECUSE: Label("须回避,上提一级", "had to withdraw: one level up"),
     ClueEvent.RISE: Label("逾期上提一级", "limit passed: one level up"),
     ClueEvent.LAPSE_ANSWER: Label("逾期未说明,转初步核实", "no answer in time: verification"),
 }

@@ -49,12 +49,13 @@ _INVOLVED = text(
     near AS (SELECT id FROM organisations
               WHERE (division_code >= :lo AND division_code < :hi) OR division_code = ANY(:lineage)),
     named AS (SELECT p.id, p.name FROM persons p
-               WHERE p.name = ANY(:names)
+               WHERE p.id = ANY(:persons) OR p.name = ANY(:names)
                  AND ((p.division_code >= :lo AND p.division_code < :hi)
                       OR EXISTS (SELECT 1 FROM posts x WHERE x.person_id = p.id AND x.org_id IN (SELECT id FROM near)))),
     listed AS (SELECT a.id, a.name, a.person_id FROM staff_accounts a
-                WHERE a.name = ANY(:names) AND a.left_on IS NULL
-                  AND EXISTS (SELECT 1 FROM appointments x WHERE x.account_id = a.id AND x.org_id IN (SELECT id FROM near))),
+                WHERE a.left_on IS NULL
+                  AND (a.id = ANY(:accounts) OR a.name = ANY(:names)
+                       AND EXISTS (SELECT 1 FROM appointments x WHERE x.account_id = a.id AND x.org_id IN (SELECT id FROM near)))),
     titled AS (SELECT id, name FROM organisations WHERE name = ANY(:names) AND active AND id IN (SELECT id FROM near)),
     ties AS (SELECT person_id AS one, relative_id AS other FROM kinships
               WHERE valid_from <= :day AND (valid_to IS NULL OR valid_to >= :day)
@@ -112,15 +113,22 @@ _INVOLVED = text(
 
 
 def involved(
-    names: Iterable[str], bodies: Collection[UUID], division_code: str, *, watch: Collection[UUID] = ()
+    names: Iterable[str],
+    bodies: Collection[UUID],
+    division_code: str,
+    *,
+    watch: Collection[UUID] = (),
+    persons: Collection[UUID] = (),
+    accounts: Collection[UUID] = (),
 ) -> Involvement:
     """Everything that `workflows.recusal` needs to know today of a petition from this place: who bears the names, their
-    kin, posts and appointments, the bodies concerned with those below them, and who could answer for the case instead."""
+    kin, posts and appointments, the bodies concerned with those below them, and who could answer for the case instead.
+    `persons` and `accounts` are named by their ids, wherever they are."""
     lo, hi = scope_range(prefix_of(division_code)[:6])
     row = db.session.execute(
         _INVOLVED,
         {
-            "names": sorted(set(names)), "bodies": list(bodies), "watch": list(watch), "place": division_code,
+            "names": sorted(set(names)), "bodies": list(bodies), "watch": list(watch), "persons": list(persons), "accounts": list(accounts), "place": division_code,
             "lo": lo, "hi": hi, "lineage": list(lineage_of(division_code)), "day": clock.today(), "most": MOST_STEPS,
             "leading": list(INTAKE_KINDS), "discipline": list(DISCIPLINE_KINDS),
         },

@@ -242,6 +242,8 @@ def act(
         )  # fmt: skip
     db.session.flush()
     if petition.state == PetitionState.SEALED:
+        if recusal.has_subjects(petition):
+            recusal.keep_subjects(petition, who)
         seal_petition(petition, who)
         # What the timeline said before was just taken out of it.
         return _view(petition, who)

@@ -69,6 +69,20 @@ class LiftingStep(db.Model):
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
+class RecusalSubject(db.Model):
+    """A person or account of the directory whom a sealed petition names, by id alone: the web writes it, only the worker reads it."""
+
+    __tablename__ = "recusal_subjects"
+    __table_args__ = (
+        CheckConstraint("kind IN ('person', 'account')", name="kind"),
+        Index("ix_recusal_subjects_subject", "subject_id"),
+    )
+
+    petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
 class DirectoryChange(db.Model):
     """Something that may exclude somebody anew: written by triggers, taken away by the worker."""
 

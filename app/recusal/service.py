@@ -20,12 +20,13 @@ from app.directory.involvement import Involvement, involved
 from app.errors import Unknown
 from app.extensions import db
 from app.petitions.models import Petition
-from app.recusal.models import ExclusionRow
+from app.recusal.models import ExclusionRow, RecusalSubject
 from app.transitions import lock
 from workflows import recusal as rules
 from workflows.actor import SYSTEM_ACTOR, Label
 from workflows.recusal import Exclusion, Matter, Office, Reason
 
+_SUBJECTS = Target(RecusalSubject.__table__, "ON CONFLICT DO NOTHING")
 _EXCLUSIONS = Target(ExclusionRow.__table__, "ON CONFLICT DO NOTHING")
 
 
@@ -127,6 +128,32 @@ def refresh(petition: Petition, *, watch: Collection[UUID] = ()) -> Finding:
     if new:
         exclude(petition, new, told=_told(petition, "recuse", {"added": len(new)}))
     return finding
+
+
+def keep_subjects(petition: Petition, who: Identity) -> None:
+    """Before a petition is put under seal: compute once more who must withdraw, and keep by id whom it names, so that the
+    worker can go on computing when the words are sealed. Raises Unknown when the actor must withdraw."""
+    finding = refresh(petition)
+    require_not_excluded(petition, who)
+    meant = rules.without(finding.matter, petition.cleared_ids)
+    named = [("person", one) for one in meant.persons] + [("account", one) for one in meant.accounts]
+    insert_rows({_SUBJECTS: [{"petition_id": petition.id, "kind": kind, "subject_id": one} for kind, one in named]})
+
+
+def refresh_sealed(petition: Petition) -> None:
+    """Compute anew who must withdraw from a petition under seal, by the ids that were kept. For the worker; what is new
+    holds at once for the stub and for the clue. Two statements, and one more when something is new."""
+    kept: dict[str, set[UUID]] = {"person": set(), "account": set()}
+    for row in db.session.scalars(select(RecusalSubject).where(RecusalSubject.petition_id == petition.id)):
+        kept[row.kind].add(row.subject_id)
+    found = involved(
+        [], petition.accused_org_ids, petition.division_code, persons=kept["person"], accounts=kept["account"]
+    )
+    matter = Matter(frozenset(kept["person"]), frozenset(kept["account"]), frozenset(found.bodies))
+    known = {*petition.excluded_org_ids, *petition.excluded_account_ids}
+    new = [one for one in rules.exclusions(matter, found.directory, clock.today()) if (one.account or one.body) not in known]
+    if new:
+        exclude(petition, new)
 
 
 def exclude(

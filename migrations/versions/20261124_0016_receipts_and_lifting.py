@@ -1,4 +1,5 @@
-"""Receipts are kept as they were given; the exclusion of a namesake can be lifted by two bodies."""
+"""Receipts are kept as they were given; the exclusion of a namesake can be lifted by two bodies;
+recusal goes on under seal."""
 
 from pathlib import Path
 
@@ -15,9 +16,11 @@ SQL = Path(__file__).parent.parent / "sql"
 def upgrade() -> None:
     _run("0016_receipts.sql")
     _run("0016_liftings.sql")
+    _run("0016_sealed_recusal.sql")
 
 
 def downgrade() -> None:
+    _run("0016_sealed_recusal_down.sql")
     _run("0016_liftings_down.sql")
     op.execute("DROP TABLE receipts")
 
