@@ -213,6 +213,16 @@ def test_a_mistake_among_those_to_be_kept_away_is_named_and_shown_at_its_field(p
     assert f'value="{value}"' in again.text and "<details open><summary>" + catalogue()["file.keep.open"][0] in again.text
 
 
+def test_the_minutes_of_a_hearing_stand_on_the_page_of_the_case(
+    phone: FlaskClient, db_session: Session, as_staff: Callable[[str], dict[str, str]]
+) -> None:
+    serial, _pin = file_case(phone)
+    phone.post("/p/receipt")
+    play(phone, serial, [*TAKEN_ON, ("hold_hearing", "fenghua.agri", {"minutes": "双方陈述 <b>意见</b>。", "days": 3})], db_session, as_staff)
+    shown = phone.get("/p/case")
+    assert "听证笔录：双方陈述 &lt;b&gt;意见&lt;/b&gt;。" in shown.text
+
+
 def test_sending_the_same_form_twice_files_once(db_session: Session, phone: FlaskClient) -> None:
     key = hidden(phone.get(FORM_ADDRESS), "key")
     phone.post("/p/file", data=filled(key))
