@@ -1,20 +1,24 @@
 """The exclusion of a namesake is lifted by two people of two bodies, stays so, and is put back by one."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
+from flask_migrate import downgrade, upgrade
 from psycopg import errors
 from sqlalchemy import select, text
 
 from app import clock
 from app.directory.models import Appointment, Kinship, Person
+from app.extensions import db
 from app.petitions.models import PetitionEventRow
 from app.recusal.models import ExclusionRow
 from tests.app.cases import VILLAGE
 from tests.app.test_petition_story import Case
 from tests.app.test_recusal import MAO, World
 
+MIGRATIONS = str(Path(__file__).parents[2] / "migrations")
 # The account shangtian.discipline.head; the petition means a carpenter of that name.
 NAME = "竺旭东"
 REASON = "被反映人是村里的木匠,不是这名同名干部。"
@@ -276,3 +280,19 @@ def test_a_new_entry_of_that_name_in_the_directory_is_a_bearer_of_its_own(world)
     assert not world.sees(case), "better too few eyes: who the new entry is, nobody has looked at yet"
     world.step(world.ask(case))
     assert world.sees(case)
+
+
+def test_taking_the_migration_back_puts_what_was_lifted_in_force_and_a_new_one_fills_in_the_receipts(world, client):
+    case, _ = world.lifted()
+    promised = "SELECT promises::text, promise::text FROM receipts WHERE petition_id = :id"
+    given = world.session.execute(text(promised), {"id": case.id}).one()
+    world.session.rollback()
+    db.session.remove()
+    db.engine.dispose()
+    downgrade(directory=MIGRATIONS, revision="0012")
+    excluded = world.session.execute(text("SELECT excluded_account_ids FROM petitions")).scalar_one()
+    assert excluded == [world.account("shangtian.discipline.head").id]
+    world.session.rollback()
+    upgrade(directory=MIGRATIONS)
+    assert world.session.execute(text(promised), {"id": case.id}).one() == given
+    world.session.rollback()
