@@ -225,6 +225,11 @@ class ClueChart(HouseChart):
         *(s.sealed, s.sent_up, s.sent_down, s.verified_realname, s.anonymous, s.accepted, s.assigned, s.disposal_proposed),
         *(s.talk_inquiry, s.preliminary_verification, s.kept, s.closed_clue, s.case_filed, s.concluded),
     )
+    # Whoever was left in charge must withdraw: never to nobody.
+    _recused = (*_open, s.fed_back, s.archived)
+    recuse = _every(_recused, {"cond": [is_system, ask.has_a_body_above], "on": do.go_up}) | s.outside.from_(
+        *_recused, cond=is_system, on=do.leave
+    )
     rise = (
         _every(_open, _up)
         | _every(_open, _urge)

@@ -64,6 +64,7 @@ class ClueEvent(StrEnum):
     REPORT_RESULT = "report_result"
     ARCHIVE = "archive"
     AUTO_ARCHIVE = "auto_archive"
+    RECUSE = "recuse"
     RISE = "rise"
     LAPSE_ANSWER = "lapse_answer"
 
@@ -118,6 +119,7 @@ CLUE_EVENT_LABELS: dict[ClueEvent, Label] = {
     ClueEvent.REPORT_RESULT: Label("向信访举报部门反馈结果", "report the result to the report office"),
     ClueEvent.ARCHIVE: Label("归档", "archive"),
     ClueEvent.AUTO_ARCHIVE: Label("到期归档", "archived by the clock"),
+    ClueEvent.RECUSE: Label("须回避,上提一级", "had to withdraw: one level up"),
     ClueEvent.RISE: Label("逾期上提一级", "limit passed: one level up"),
     ClueEvent.LAPSE_ANSWER: Label("逾期未说明,转初步核实", "no answer in time: verification"),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -150,13 +150,14 @@ class Directory:
 @dataclass(frozen=True, slots=True)
 class Matter:
     """Whom a petition concerns: persons, accounts and bodies it names, accounts it is to be kept from, accounts that
-    declared their own withdrawal, and who handled the contested decision."""
+    declared their own withdrawal, bodies it is to be kept from, and who handled the contested decision."""
 
     persons: frozenset[Key] = frozenset()
     accounts: frozenset[Key] = frozenset()
     bodies: frozenset[Key] = frozenset()
     kept_from: frozenset[Key] = frozenset()
     declared: frozenset[Key] = frozenset()
+    bodies_kept_from: frozenset[Key] = frozenset()
     handled_accounts: frozenset[Key] = frozenset()
     handled_bodies: frozenset[Key] = frozenset()
 
@@ -216,11 +217,25 @@ def exclusions(matter: Matter, directory: Directory, day: date) -> list[Exclusio
             leading.add(body)
     found += [Exclusion(None, body, Reason.BELOW_EXCLUDED_BODY, top) for body, top in below(leading, directory.parents)]
     found += [Exclusion(account, None, Reason.KEPT_FROM) for account in matter.kept_from]
+    found += [Exclusion(None, body, Reason.KEPT_FROM) for body in matter.bodies_kept_from]
     found += [Exclusion(account, None, Reason.DECLARED) for account in matter.declared]
     found += _two_posts(services, {one.body for one in found if one.body is not None})
     found += [Exclusion(account, None, Reason.HANDLED_BEFORE) for account in matter.handled_accounts]
     found += [Exclusion(None, body, Reason.HANDLED_BEFORE) for body in matter.handled_bodies]
     return _first_reasons(found)
+
+
+def without(matter: Matter, namesakes: Iterable[Key]) -> Matter:
+    """The matter when these persons and accounts only bear a name that it holds. From whom the reporter keeps it, and who
+    declared their withdrawal, stays as it is."""
+    cleared = frozenset(namesakes)
+    return replace(matter, persons=matter.persons - cleared, accounts=matter.accounts - cleared)
+
+
+def falls_away(matter: Matter, namesakes: Iterable[Key], directory: Directory, day: date) -> list[Exclusion]:
+    """The exclusions that follow from nothing but these namesakes being taken for the ones named."""
+    left = {(one.account, one.body) for one in exclusions(without(matter, namesakes), directory, day)}
+    return [one for one in exclusions(matter, directory, day) if (one.account, one.body) not in left]
 
 
 def close_kin(persons: Iterable[Key], edges: Iterable[Kin], day: date) -> dict[Key, tuple[Key, str]]:

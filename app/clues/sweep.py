@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
@@ -15,6 +15,7 @@ from app.database import SYSTEM, transaction
 from app.errors import Problem, Unknown
 from app.extensions import db
 from workflows.base import MissingFact, NotAllowed, WrongState
+from workflows.clue import TABLE, ClueEvent
 
 log = logging.getLogger("mingjian.clues")
 
@@ -48,6 +49,21 @@ def sweep_clues(*, stopping: Callable[[], bool] = lambda: False) -> ClueReport:
             break
         after = ids[-1]
     return report
+
+
+_LEAVE = text("SELECT leave_the_list(:id)")
+
+
+def leave_the_list(petition_id: UUID) -> None:
+    """Take whoever must withdraw from the clue of a petition off its list, in the open transaction of the worker. When nobody
+    is left to go on with it, it goes up to the next body whose head may know; above the last one it leaves the system.
+    Raises Unknown when somebody else holds the clue."""
+    clue = door.lock(db.session.scalars(select(Clue.id).where(Clue.petition_id == petition_id)).one(), skip_locked=True)
+    if clue.handler_id in clue.excluded_ids:
+        clue.handler_id = None
+    if db.session.scalar(_LEAVE, {"id": clue.id}) and clue.state not in TABLE.finals:
+        door.move(clue, ClueEvent.RECUSE, SYSTEM, door.look_around(clue, SYSTEM), {})
+    db.session.flush()
 
 
 def _treat(clue_id: UUID, report: ClueReport) -> None:

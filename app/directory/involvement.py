@@ -26,12 +26,14 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Involvement:
-    """place_level: of the place when it is open to new cases, else None. named: who bears the names. bodies: which of the
+    """place_level: of the place when it is open to new cases, else None. named: who bears the names. titled: the bodies that
+    are called so, by name. bodies: which of the
     ids asked for exist. chain: the offices that may answer for the place, the lowest first. crews: who serves at each of
     the bodies watched, the active ones only."""
 
     place_level: int | None
     named: tuple[Named, ...]
+    titled: tuple[tuple[str, UUID], ...]
     bodies: frozenset[UUID]
     directory: Directory
     chain: tuple[Office, ...]
@@ -47,12 +49,14 @@ _INVOLVED = text(
     near AS (SELECT id FROM organisations
               WHERE (division_code >= :lo AND division_code < :hi) OR division_code = ANY(:lineage)),
     named AS (SELECT p.id, p.name FROM persons p
-               WHERE p.name = ANY(:names)
+               WHERE p.id = ANY(:persons) OR p.name = ANY(:names)
                  AND ((p.division_code >= :lo AND p.division_code < :hi)
                       OR EXISTS (SELECT 1 FROM posts x WHERE x.person_id = p.id AND x.org_id IN (SELECT id FROM near)))),
     listed AS (SELECT a.id, a.name, a.person_id FROM staff_accounts a
-                WHERE a.name = ANY(:names) AND a.left_on IS NULL
-                  AND EXISTS (SELECT 1 FROM appointments x WHERE x.account_id = a.id AND x.org_id IN (SELECT id FROM near))),
+                WHERE a.left_on IS NULL
+                  AND (a.id = ANY(:accounts) OR a.name = ANY(:names)
+                       AND EXISTS (SELECT 1 FROM appointments x WHERE x.account_id = a.id AND x.org_id IN (SELECT id FROM near)))),
+    titled AS (SELECT id, name FROM organisations WHERE name = ANY(:names) AND active AND id IN (SELECT id FROM near)),
     ties AS (SELECT person_id AS one, relative_id AS other FROM kinships
               WHERE valid_from <= :day AND (valid_to IS NULL OR valid_to >= :day)
               UNION ALL
@@ -71,7 +75,7 @@ _INVOLVED = text(
               WHERE x.valid_from <= :day AND (x.valid_to IS NULL OR x.valid_to >= :day)),
     tree (id, parent_id) AS (
       SELECT id, parent_id FROM organisations
-       WHERE id = ANY(:bodies) OR id IN (SELECT org_id FROM serving) OR id IN (SELECT org_id FROM held)
+       WHERE id = ANY(:bodies) OR id IN (SELECT id FROM titled) OR id IN (SELECT org_id FROM serving) OR id IN (SELECT org_id FROM held)
        UNION
       SELECT o.id, o.parent_id FROM organisations o JOIN tree ON o.parent_id = tree.id),
     twice AS (SELECT x.account_id, a.person_id, x.org_id, x.head, x.valid_from, x.valid_to
@@ -96,6 +100,7 @@ _INVOLVED = text(
     SELECT (SELECT level FROM divisions WHERE code = :place AND withdrawn_on IS NULL) AS place_level,
            (SELECT json_agg(json_build_array(name, id, NULL)) FROM named) AS persons,
            (SELECT json_agg(json_build_array(name, person_id, id)) FROM listed) AS accounts,
+           (SELECT json_agg(json_build_array(name, id)) FROM titled) AS titled,
            (SELECT json_agg(k) FROM kinships k WHERE k.person_id IN (SELECT id FROM people)
                AND k.relative_id IN (SELECT id FROM people)) AS kin,
            (SELECT json_agg(held) FROM held) AS posts,
@@ -108,15 +113,22 @@ _INVOLVED = text(
 
 
 def involved(
-    names: Iterable[str], bodies: Collection[UUID], division_code: str, *, watch: Collection[UUID] = ()
+    names: Iterable[str],
+    bodies: Collection[UUID],
+    division_code: str,
+    *,
+    watch: Collection[UUID] = (),
+    persons: Collection[UUID] = (),
+    accounts: Collection[UUID] = (),
 ) -> Involvement:
     """Everything that `workflows.recusal` needs to know today of a petition from this place: who bears the names, their
-    kin, posts and appointments, the bodies concerned with those below them, and who could answer for the case instead."""
+    kin, posts and appointments, the bodies concerned with those below them, and who could answer for the case instead.
+    `persons` and `accounts` are named by their ids, wherever they are."""
     lo, hi = scope_range(prefix_of(division_code)[:6])
     row = db.session.execute(
         _INVOLVED,
         {
-            "names": sorted(set(names)), "bodies": list(bodies), "watch": list(watch), "place": division_code,
+            "names": sorted(set(names)), "bodies": list(bodies), "watch": list(watch), "persons": list(persons), "accounts": list(accounts), "place": division_code,
             "lo": lo, "hi": hi, "lineage": list(lineage_of(division_code)), "day": clock.today(), "most": MOST_STEPS,
             "leading": list(INTAKE_KINDS), "discipline": list(DISCIPLINE_KINDS),
         },
@@ -129,6 +141,7 @@ def involved(
             Named(name, _id(person), _id(account))
             for name, person, account in (row.persons or []) + (row.accounts or [])
         ),
+        titled=tuple((name, UUID(body)) for name, body in row.titled or ()),
         bodies=frozenset(parents) & frozenset(bodies),
         directory=Directory(
             kin=tuple(Kin(_id(k["person_id"]), _id(k["relative_id"]), k["relation"], _valid(k)) for k in row.kin or ()),

@@ -21,7 +21,7 @@ from app.signin.limits import one_try
 def case_receipt_pdf() -> Response:
     """The receipt of the case that is open on this phone."""
     with signed_in("receipt") as who:
-        return _sheet(receipts.receipt_pdf(receipts.receipt_of(own_case(who))), "receipt")
+        return _sheet(receipts.receipt_pdf(receipts.receipt_of(own_case(who), who)), "receipt")
 
 
 @pages.get("/p/receipt/sheet.pdf")

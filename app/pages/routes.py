@@ -33,6 +33,8 @@ PETITIONER_ACTIONS = ("rate", "change_rating", "ask_review", "ask_recheck", "wit
 _STEPS = {2: "city", 3: "county", 4: "township", 5: "village"}
 _DANGER = ("no", "called")
 PRIVACY_PARTS = ("who", "what", "why", "seen", "ways", "read", "kept", "rights", "complain")
+# Rows of the form for the people that a petition is about, and for those it is to be kept from.
+_ACCUSED, _KEPT_AWAY = 3, 5
 _MONEY = re.compile(r"(\d{1,11})(?:\.(\d{1,2}))?")
 
 
@@ -101,13 +103,13 @@ def _form(
 ) -> Response:
     names = {
         "title": t("file.subject"), "body": t("file.body"), "category": t("file.category"), "name": t("file.name"),
-        "phone": t("file.phone"), "address": t("file.address"), "accused": t("file.accused"), "claimed": t("file.claimed"),
+        "phone": t("file.phone"), "address": t("file.address"), "accused": t("file.accused"), "keep_from": t("file.keep"), "claimed": t("file.claimed"),
         "division_code": t("place.title"), "item_type": t("file.kind"), "guardian": t("file.guardian"),
         "guardian_phone": t("file.guardian_phone"),
     }  # fmt: skip
     return page(
         "file.html", 422 if errors else 200, place=place.code, path=place.path, danger=danger, key=key, names=names,
-        written=written, errors=errors, categories=CATEGORIES,
+        written=written, errors=errors, categories=CATEGORIES, accused=_ACCUSED, kept_away=_KEPT_AWAY,
     )  # fmt: skip
 
 
@@ -127,13 +129,11 @@ def _draft(written: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     }
     raw["way"] = way
     raw["in_danger"] = written.get("danger") == "called"
-    raw["accused"] = [
-        {"name": written[f"accused_name_{n}"], "post": written.get(f"accused_post_{n}", "")}
-        for n in (1, 2, 3)
-        if written.get(f"accused_name_{n}")
-    ]
-    if any(written.get(f"accused_post_{n}") and not written.get(f"accused_name_{n}") for n in (1, 2, 3)):
-        errors["accused"] = t("error.missing")
+    for field, prefix, most in (("accused", "accused", _ACCUSED), ("keep_from", "keep", _KEPT_AWAY)):
+        rows = [(written.get(f"{prefix}_name_{n}"), written.get(f"{prefix}_post_{n}", "")) for n in range(1, most + 1)]
+        raw[field] = [{"name": name, "post": post} for name, post in rows if name]
+        if any(post and not name for name, post in rows):
+            errors[field] = t("error.person")
     if not anonymous:
         # An anonymous petition carries no identity, even when the fields were filled in before the choice.
         raw |= {name: written[name] for name in ("name", "address", "guardian") if written.get(name)}

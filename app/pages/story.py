@@ -52,6 +52,8 @@ def readable(view: Mapping[str, Any]) -> dict[str, Any]:
                 "to": one.get("to_body") or (view["main_body"] if n == last_routing else None),
                 # Why the urgency was corrected; other reasons stand with the answer or the pause that they explain.
                 "reason": one["facts"].get("reason") if one["event"] == "register" else None,
+                # A hearing is held with the petitioner, who may read what was written down of it.
+                "minutes": one["facts"].get("minutes") if one["event"] == "hold_hearing" else None,
             }
             for n, one in enumerate(timeline)
         ],

@@ -2,20 +2,23 @@
 
 import io
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import orjson
 import segno
 from flask import current_app
+from sqlalchemy import select
 
-from app import calendar_store, clock, timeline
+from app import calendar_store, clock, timeline, transitions
+from app.auth import Identity
 from app.errors import Unknown
 from app.extensions import db
+from app.ledger.statements import event_document
 from app.papers import words
 from app.papers.printing import to_pdf
-from app.petitions.models import Petition
+from app.petitions.models import Petition, PetitionEventRow, ReceiptRow
 from workflows.deadlines import deadlines
 
 # Named in the code itself, so that a reader of any later year knows what it holds.
@@ -23,25 +26,50 @@ FORMAT = "MINGJIAN-RECEIPT/1"
 _LINE = 72
 
 
-def receipt_of(petition_id: UUID) -> dict[str, Any]:
-    """The receipt of a case as it was given at filing: number, instant, and the dates promised then. Raises Unknown.
+_EVENT = PetitionEventRow.__table__.c
+_AS_GIVEN = (
+    select(PetitionEventRow.__table__, ReceiptRow.promises, ReceiptRow.promise)
+    .outerjoin(ReceiptRow, ReceiptRow.petition_id == _EVENT.petition_id)
+    .where(_EVENT.seq == 1)
+)
 
-    The PIN is not in it: nobody keeps one.
+
+def receipt_of(petition_id: UUID, who: Identity) -> dict[str, Any]:
+    """The receipt of a case as it was given at filing: number, instant, the dates promised then, and the promise that was
+    signed then, to the letter. Raises Unknown.
+
+    Salt and opening, with which a verifier takes the receipt, are for the petitioner, as at filing; of a case that was
+    sealed or erased they are destroyed. The PIN is not in it: nobody keeps one.
     """
     petition = db.session.get(Petition, petition_id)
-    log = timeline.log_of(petition_id)
-    if petition is None or not log:
+    filed = db.session.execute(_AS_GIVEN.where(_EVENT.petition_id == petition_id)).one_or_none()
+    if petition is None or filed is None:
         raise Unknown()
+    # Letter for letter as it was signed.
+    at = petition.filed_at.astimezone(UTC).isoformat()
+    dates = {"id": str(petition.id), "serial": petition.serial, "state": filed.to_state, "filed_at": at}
+    if filed.promise is None:
+        # Filed before receipts were kept: a promise signed today would not be the one that was given.
+        return {**dates, "promises": _dates_of(filed)}
+    receipt = {
+        **dates, "promises": filed.promises, "promise": filed.promise, "commitment": filed.promise["commitment"],
+    }  # fmt: skip
+    if who.actor.kind == "petitioner" and filed.salt:
+        digest = transitions.text_digest_of(petition, filed.salt)
+        receipt.update(salt=filed.salt.hex(), opening=event_document(filed, digest))
+    return receipt
+
+
+def _dates_of(filed: Any) -> list[dict[str, Any]]:
     calendar, versions = calendar_store.current()
-    running = deadlines(timeline.as_case_events(log[:1]), versions, calendar)
-    promised = [
+    running = deadlines(timeline.as_case_events([filed]), versions, calendar)
+    return [
         {
             "policy": one.policy_id, "name": one.policy.name_zh, "name_en": one.policy.name_en, "due_at": one.due_at,
             "due_on": one.due_day, "statutory": one.policy.statutory, "provisional": one.provisional,
         }
         for one in running if one.live
     ]  # fmt: skip
-    return {"id": petition.id, "serial": petition.serial, "filed_at": petition.filed_at, "promises": promised}
 
 
 def code_text(receipt: Mapping[str, Any]) -> str:

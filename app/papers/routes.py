@@ -35,9 +35,9 @@ PNG = {**PDF, "content_type": "image/png"}
 @papers.get("/petitions/<uuid:petition_id>/receipt")
 @papers.response(200, ReceiptView)
 def get_receipt(petition_id: UUID) -> Any:
-    """The receipt as it was given at filing, without the PIN, which nobody keeps."""
-    with signed_in():
-        receipt = receipts.receipt_of(petition_id)
+    """The receipt as it was given at filing, its signed promise included, without the PIN, which nobody keeps."""
+    with signed_in() as who:
+        receipt = receipts.receipt_of(petition_id, who)
         return {**receipt, "code": receipts.code_text(receipt)}
 
 
@@ -45,16 +45,16 @@ def get_receipt(petition_id: UUID) -> Any:
 @papers.response(200, **PDF)
 def print_receipt(petition_id: UUID) -> Any:
     """The receipt on one page."""
-    with signed_in():
-        return pdf_answer(receipts.receipt_pdf(receipts.receipt_of(petition_id)), "receipt")
+    with signed_in() as who:
+        return pdf_answer(receipts.receipt_pdf(receipts.receipt_of(petition_id, who)), "receipt")
 
 
 @papers.get("/petitions/<uuid:petition_id>/receipt.svg")
 @papers.response(200, **SVG)
 def draw_receipt_code(petition_id: UUID) -> Any:
     """The QR code of the receipt: number, commitment and promise; no content, no PIN."""
-    with signed_in():
-        code = receipts.code_text(receipts.receipt_of(petition_id))
+    with signed_in() as who:
+        code = receipts.code_text(receipts.receipt_of(petition_id, who))
     return Response(receipts.code_picture(code, "svg"), mimetype="image/svg+xml")
 
 
@@ -62,8 +62,8 @@ def draw_receipt_code(petition_id: UUID) -> Any:
 @papers.response(200, **PNG)
 def paint_receipt_code(petition_id: UUID) -> Any:
     """The same QR code as PNG."""
-    with signed_in():
-        code = receipts.code_text(receipts.receipt_of(petition_id))
+    with signed_in() as who:
+        code = receipts.code_text(receipts.receipt_of(petition_id, who))
     return Response(receipts.code_picture(code, "png"), mimetype="image/png")
 
 

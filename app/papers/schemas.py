@@ -3,16 +3,15 @@
 from marshmallow import fields, validate
 
 from app.papers.kinds import BY_HAND, METHODS, NAMES
-from app.petitions.schemas import Day, Instant, PromiseView
+from app.petitions.schemas import Day, Instant, Receipt
 from app.signin.schemas import Phone, code_field
 from app.web import Schema, Text
 
 
-class ReceiptView(Schema):
-    id = fields.UUID()
-    serial = fields.String()
-    filed_at = Instant()
-    promises = fields.List(fields.Nested(PromiseView))
+class ReceiptView(Receipt):
+    class Meta(Receipt.Meta):
+        exclude = ("pin",)
+
     code = fields.String(metadata={"description": "what the QR code holds"})
 
 

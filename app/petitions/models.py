@@ -73,9 +73,10 @@ class Petition(db.Model):
     accused_org_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)  # bodies named
     keep_from: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)  # whom it is to be kept from, as written
     subject_names: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)  # of both, to find the case by
-    # Who must withdraw; the row policies read these. A trigger of `exclusions` adds to them, nothing takes away.
+    # Who must withdraw; the row policies read these. A trigger of `exclusions` adds to them; only a lifting takes away.
     excluded_org_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)
     excluded_account_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)
+    cleared_ids: Mapped[list[UUID]] = mapped_column(UUIDS, default=list)  # namesakes who are not the ones named
     people_count: Mapped[int] = mapped_column(Integer, default=1)
     filed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff_accounts.id"))  # who filed or wrote it down
     erased_at: Mapped[datetime | None] = mapped_column(INSTANT)  # when key and content were destroyed
@@ -126,6 +127,16 @@ class Petition(db.Model):
     last_visible_at: Mapped[datetime] = mapped_column(INSTANT)  # last event that the petitioner could see
 
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
+
+
+class ReceiptRow(db.Model):
+    """What a receipt promised at filing: the dates, and the signed promise over them. Written once with the petition."""
+
+    __tablename__ = "receipts"
+
+    petition_id: Mapped[UUID] = mapped_column(ForeignKey("petitions.id"), primary_key=True)
+    promises: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    promise: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
 class PetitionWords(db.Model):

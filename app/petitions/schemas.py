@@ -72,7 +72,7 @@ class _Draft(Schema):
         fields.Nested(NamedSubject),
         load_default=list,
         validate=validate.Length(max=20),
-        metadata={"description": "people who shall not learn of the case, without being accused of anything"},
+        metadata={"description": "people, or bodies by their full name, that shall not learn of the case, without being accused of anything"},
     )
     claimed_fen = fields.Integer(strict=True, load_default=None, allow_none=True, validate=validate.Range(1, 10**15))
     people_count = fields.Integer(strict=True, load_default=1, validate=validate.Range(1, 100_000))

@@ -31,6 +31,7 @@ from app.petitions.models import (
     Petition,
     PetitionEventRow,
     Rating,
+    ReceiptRow,
 )
 from app.privacy import reads
 from app.recusal import service as recusal
@@ -50,9 +51,10 @@ _PLACE = select(_DIVISIONS.level, transitions.LEADING_BODY.scalar_subquery().lab
     _DIVISIONS.code == bindparam("place"), _DIVISIONS.withdrawn_on.is_(None)
 )
 _MESSAGES = Target(CaseMessage.__table__)
+_RECEIPTS = Target(ReceiptRow.__table__)
 # Facts of events that name people or belong to the office alone; never part of what a petitioner reads.
 _OFFICE_FACTS = frozenset(
-    "co_org_ids org_ids main_org_id co_org_id suggested_org report parent_id policy main_excluded office_excluded".split()
+    "co_org_ids org_ids main_org_id co_org_id suggested_org report parent_id policy main_excluded office_excluded lifting_id".split()
 )
 
 
@@ -111,6 +113,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         return {
             **store.rows_of(petition.id, petition.way, _people(draft)),
             **recusal.rows_of(petition.id, seat.exclusions),
+            _RECEIPTS: [{"petition_id": petition.id, **{name: receipt[name] for name in ("promises", "promise")}}],
             idempotency.KEYS: [idempotency.kept(key, body, receipt)],
         }
 
@@ -241,6 +244,8 @@ def act(
         )  # fmt: skip
     db.session.flush()
     if petition.state == PetitionState.SEALED:
+        if recusal.has_subjects(petition):
+            recusal.keep_subjects(petition, who)
         seal_petition(petition, who)
     return _case_in_hand(petition, who)
 

@@ -1,8 +1,8 @@
 """Who must withdraw from a case (回避, 信访工作条例 Art 28): computed, declared, told to those who may know why.
 
-An exclusion is never taken back while the case lives: a post that is laid down for a day, or a marriage that ends, opens
-nothing. So whatever moved on because somebody had to withdraw does not come back to them, and computing it again only
-ever adds.
+An exclusion is never taken back by computing while the case lives: a post that is laid down for a day, or a marriage that
+ends, opens nothing. So whatever moved on because somebody had to withdraw does not come back to them, and computing it
+again only ever adds. What two people may do for somebody who merely bears a name stands in `app.recusal.lifting`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -20,12 +20,13 @@ from app.directory.involvement import Involvement, involved
 from app.errors import Unknown
 from app.extensions import db
 from app.petitions.models import Petition
-from app.recusal.models import ExclusionRow
+from app.recusal.models import ExclusionRow, RecusalSubject
 from app.transitions import lock
 from workflows import recusal as rules
 from workflows.actor import SYSTEM_ACTOR, Label
 from workflows.recusal import Exclusion, Matter, Office, Reason
 
+_SUBJECTS = Target(RecusalSubject.__table__, "ON CONFLICT DO NOTHING")
 _EXCLUSIONS = Target(ExclusionRow.__table__, "ON CONFLICT DO NOTHING")
 
 
@@ -35,6 +36,7 @@ class Finding:
 
     exclusions: tuple[Exclusion, ...]
     involvement: Involvement
+    matter: Matter
 
     @property
     def bodies(self) -> list[UUID]:
@@ -54,8 +56,12 @@ def examine(
     division_code: str,
     *,
     watch: Collection[UUID] = (),
+    cleared: Collection[UUID] = (),
 ) -> Finding:
-    """Who must withdraw today from a petition from this place that names these people and bodies. One statement."""
+    """Who must withdraw today from a petition from this place that names these people and bodies. One statement.
+
+    `cleared`: persons and accounts that bear a name of the petition and are not meant. `matter` of the answer holds them.
+    """
     accused, keep_from = set(accused), set(keep_from)
     found = involved(accused | keep_from, bodies, division_code, watch=watch)
     matter = Matter(
@@ -63,9 +69,11 @@ def examine(
         accounts=frozenset(one.account for one in found.named if one.name in accused and one.account is not None),
         bodies=frozenset(found.bodies),
         kept_from=_kept_from(keep_from, found),
+        bodies_kept_from=frozenset(body for name, body in found.titled if name in keep_from),
     )
     # HANDLED_BEFORE needs no row: the lists of the past stand on the petition and bar the way, and hide nothing.
-    return Finding(tuple(rules.exclusions(matter, found.directory, clock.today())), found)
+    meant = rules.without(matter, cleared)
+    return Finding(tuple(rules.exclusions(meant, found.directory, clock.today())), found, matter)
 
 
 def _kept_from(names: set[str], found: Involvement) -> frozenset[UUID]:
@@ -97,23 +105,55 @@ def rows_of(petition_id: UUID, exclusions: Iterable[Exclusion], *, note: str | N
     }  # fmt: skip
 
 
+def look(petition: Petition, *, watch: Collection[UUID] = ()) -> Finding:
+    """Who must withdraw from a petition as the directory stands now. One statement; writes nothing."""
+    return examine(
+        (one["name"] for one in petition.accused),
+        (one["name"] for one in petition.keep_from),
+        petition.accused_org_ids,
+        petition.division_code,
+        watch=watch,
+        cleared=petition.cleared_ids,
+    )
+
+
 def refresh(petition: Petition, *, watch: Collection[UUID] = ()) -> Finding:
     """Compute the exclusions of a locked petition anew, and write down those that are new: they hold at once.
 
     One statement, and one more when something is new.
     """
-    finding = examine(
-        (one["name"] for one in petition.accused),
-        (one["name"] for one in petition.keep_from),
-        petition.accused_org_ids,
-        petition.division_code,
-        watch=[*watch, *(one for one in (petition.main_org_id, petition.owner_org_id) if one)],
-    )
+    finding = look(petition, watch=[*watch, *(one for one in (petition.main_org_id, petition.owner_org_id) if one)])
     known = {*petition.excluded_org_ids, *petition.excluded_account_ids}
     new = [one for one in finding.exclusions if (one.account or one.body) not in known]
     if new:
         exclude(petition, new, told=_told(petition, "recuse", {"added": len(new)}))
     return finding
+
+
+def keep_subjects(petition: Petition, who: Identity) -> None:
+    """Before a petition is put under seal: compute once more who must withdraw, and keep by id whom it names, so that the
+    worker can go on computing when the words are sealed. Raises Unknown when the actor must withdraw."""
+    finding = refresh(petition)
+    require_not_excluded(petition, who)
+    meant = rules.without(finding.matter, petition.cleared_ids)
+    named = [("person", one) for one in meant.persons] + [("account", one) for one in meant.accounts]
+    insert_rows({_SUBJECTS: [{"petition_id": petition.id, "kind": kind, "subject_id": one} for kind, one in named]})
+
+
+def refresh_sealed(petition: Petition) -> None:
+    """Compute anew who must withdraw from a petition under seal, by the ids that were kept. For the worker; what is new
+    holds at once for the stub and for the clue. Two statements, and one more when something is new."""
+    kept: dict[str, set[UUID]] = {"person": set(), "account": set()}
+    for row in db.session.scalars(select(RecusalSubject).where(RecusalSubject.petition_id == petition.id)):
+        kept[row.kind].add(row.subject_id)
+    found = involved(
+        [], petition.accused_org_ids, petition.division_code, persons=kept["person"], accounts=kept["account"]
+    )
+    matter = Matter(frozenset(kept["person"]), frozenset(kept["account"]), frozenset(found.bodies))
+    known = {*petition.excluded_org_ids, *petition.excluded_account_ids}
+    new = [one for one in rules.exclusions(matter, found.directory, clock.today()) if (one.account or one.body) not in known]
+    if new:
+        exclude(petition, new)
 
 
 def exclude(
@@ -175,7 +215,7 @@ def recuse_self(petition_id: UUID, who: Identity, reason_code: str, note: str) -
 
 _WHY = text(
     """
-    SELECT e.reason, e.kin_scope, e.note, e.since, coalesce(a.name, o.name) AS name,
+    SELECT e.account_id, e.rests_on AS rests_on_id, e.reason, e.kin_scope, e.note, e.since, coalesce(a.name, o.name) AS name,
            CASE WHEN e.account_id IS NULL THEN 'body' ELSE 'person' END AS kind,
            coalesce(p.name, b.name, s.name) AS rests_on
       FROM exclusions e
@@ -184,9 +224,11 @@ _WHY = text(
       LEFT JOIN persons p ON p.id = e.rests_on
       LEFT JOIN organisations b ON b.id = e.rests_on
       LEFT JOIN staff_accounts s ON s.id = e.rests_on
-     WHERE e.petition_id = :id ORDER BY e.since, kind, name
+     WHERE e.petition_id = :id AND e.lifting_id IS NULL ORDER BY e.since, kind, name
     """
 )
+# Of these the exclusion follows from somebody who bears a name of the petition.
+_BY_NAME = frozenset({Reason.NAMED, Reason.BODY_OF_NAMED, Reason.KIN, Reason.HEADED_BY_KIN})
 _SCOPES: Mapping[str, Label] = {one.id: one.label for one in rules.KIN_SCOPES}
 
 
@@ -201,7 +243,8 @@ def list_exclusions(petition_id: UUID) -> list[dict[str, Any]]:
         scope = _SCOPES.get(row.kin_scope)
         found.append(
             {**row._mapping, "label": label.zh, "label_en": label.en, "kin": scope.zh if scope else None,
-             "kin_en": scope.en if scope else None}
+             "kin_en": scope.en if scope else None,
+             "bearer_id": (row.rests_on_id or row.account_id) if Reason(row.reason) in _BY_NAME else None}
         )  # fmt: skip
     return found
 

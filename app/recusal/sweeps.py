@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app import clock
+from app.clues.sweep import leave_the_list
 from app.database import SYSTEM, transaction
 from app.errors import Unknown
 from app.extensions import db
@@ -47,7 +48,9 @@ _TOUCHED = text(
     names AS (SELECT name FROM persons WHERE id IN (SELECT id FROM kin)
                UNION
               SELECT name FROM staff_accounts
-               WHERE person_id IN (SELECT id FROM kin) OR id IN (SELECT account_id FROM changed)),
+               WHERE person_id IN (SELECT id FROM kin) OR id IN (SELECT account_id FROM changed)
+               UNION
+              SELECT name FROM organisations WHERE id IN (SELECT org_id FROM changed)),
     served AS (SELECT org_id AS id FROM changed WHERE org_id IS NOT NULL
                 UNION SELECT org_id FROM appointments WHERE account_id IN (SELECT account_id FROM changed)),
     above (id, parent_id) AS (
@@ -62,6 +65,20 @@ _TOUCHED = text(
             OR p.excluded_org_ids && ARRAY(SELECT id FROM above)
             OR (cardinality(p.excluded_account_ids) > 0
                 AND (p.main_org_id IN (SELECT id FROM served) OR p.owner_org_id IN (SELECT id FROM served))))
+     ORDER BY p.id
+    """
+)
+# Of what is under seal nothing is left to find by name: the ids of whom it names were kept, and the bodies.
+_TOUCHED_UNDER_SEAL = text(
+    _TOUCHED.text[: _TOUCHED.text.index("    SELECT p.id FROM petitions p")]
+    + """
+    SELECT p.id FROM petitions p
+     WHERE p.state = 'sealed'
+       AND (p.id IN (SELECT petition_id FROM changed)
+            OR EXISTS (SELECT 1 FROM recusal_subjects s WHERE s.petition_id = p.id
+                          AND s.subject_id IN (SELECT id FROM kin UNION SELECT account_id FROM changed))
+            OR p.accused_org_ids && ARRAY(SELECT id FROM above)
+            OR p.excluded_org_ids && ARRAY(SELECT id FROM above))
      ORDER BY p.id
     """
 )
@@ -103,13 +120,15 @@ def sweep_recusals(page: int = PAGE, *, stopping: Callable[[], bool] = _never) -
             db.session.execute(_COMES_INTO_FORCE, {"since": since, "today": today})
         changes = list(db.session.scalars(select(DirectoryChange.id).order_by(DirectoryChange.at).limit(page)))
         cases: list[UUID] = []
+        sealed: list[UUID] = []
         if changes:
             wanted = {"changes": changes, "most": MOST_STEPS, "open": [*OPEN_STATES, *RESTS]}
             cases = list(db.session.scalars(_TOUCHED, wanted))
+            sealed = list(db.session.scalars(_TOUCHED_UNDER_SEAL, wanted))
         moving = [state for state in OPEN_STATES if state not in WAITING and state != PetitionState.FILED]
         cases += [one for one in db.session.scalars(_UNLED, {"moving": moving}) if one not in cases]
     _looked_at[id(db.engine)] = today
-    for petition_id in cases:
+    for petition_id in (*cases, *sealed):
         if stopping():
             return report
         _treat(petition_id, report)
@@ -125,7 +144,11 @@ def _treat(petition_id: UUID, report: SweepReport) -> None:
     try:
         with transaction(SYSTEM):
             petition = lock(petition_id, skip_locked=True)
-            settle(petition, service.refresh(petition, watch=petition.co_org_ids))
+            if petition.state == PetitionState.SEALED:
+                service.refresh_sealed(petition)
+                leave_the_list(petition.id)
+            else:
+                settle(petition, service.refresh(petition, watch=petition.co_org_ids))
             db.session.flush()
     except Unknown:
         report.skipped += 1  # locked by somebody else

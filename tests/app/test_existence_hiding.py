@@ -21,6 +21,7 @@ from app.files.service import storage
 from app.messages.models import InboxMessage, OutboxMessage
 from app.messages.service import Channels, deliver_due
 from app.petitions.models import Petition
+from app.recusal.models import Lifting
 from app.recusal.sweeps import sweep_recusals
 from app.supervision.models import SupervisionOrder
 from app.supervision.schemas import DESK_LISTS
@@ -158,7 +159,11 @@ class World:
             id=uuid4(), created_at=clock.now(), audience="main_org", template="accept", petition_id=UUID(case), params={},
             status="dead", attempts=8, next_attempt_at=clock.now(), last_error="no-channel",
         )  # fmt: skip
-        self.session.add_all([attachment, letter])
+        lifting = Lifting(
+            id=uuid4(), petition_id=UUID(case), bearer_id=self.account(LATER), cleared_ids=[self.account(LATER)], at=clock.now(),
+            account_id=self.account("fenghua.head"), role="petition_office", org_id=UUID(self.org("fenghua.head")), reason="同名",
+        )  # fmt: skip
+        self.session.add_all([attachment, letter, lifting])
         self.session.commit()
         with self.app.app_context(), storage().keep(attachment.id) as target:
             target.write(b"x")
@@ -181,7 +186,7 @@ class World:
             "inbox_id": str(self.session.scalar(
                 select(InboxMessage.id).where(InboxMessage.petition_id == row.id, InboxMessage.account_id == self.account(LATER)).limit(1)
             )),
-            "opening_id": opening, "request_id": asked_data, "written": written.json["id"], "code": VILLAGE, "account_id": str(self.account(LATER)),
+            "opening_id": opening, "lifting_id": str(lifting.id), "request_id": asked_data, "written": written.json["id"], "code": VILLAGE, "account_id": str(self.account(LATER)),
         }  # fmt: skip
         self.session.rollback()
 

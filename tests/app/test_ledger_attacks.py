@@ -137,6 +137,25 @@ def test_a_fresh_receipt_is_not_yet_proven_and_says_until_when(world, verify):
     assert (status, codes) == (3, {"receipt-opens", "promise-signed", "not-in-log-yet"}), out
 
 
+def test_a_receipt_fetched_later_is_proven_like_the_one_of_the_filing(world, verify, as_staff):
+    receipt = world.file("330213007", title="题目", body="正文若干字。")
+    for action in ("register", "accept"):
+        path = f"/api/v1/petitions/{receipt['id']}/actions/{action}"
+        assert world.client.post(path, json={}, headers=as_staff("shangtian.office")).status_code == 200
+    world.sequence()
+    door = {name: receipt[name] for name in ("serial", "pin")}
+    token = world.client.post("/api/v1/auth/receipt/sign-in", json=door).json["access_token"]
+    own = {"Authorization": f"Bearer {token}"}
+    later = world.client.get(f"/api/v1/petitions/{receipt['id']}/receipt", headers=own).json
+    words = {"division_code": world.place("330213007"), "title": "题目", "body": "正文若干字。"}
+    status, codes, out = verify(later, world.proof(receipt), trust=[key_of(world)], text=words)
+    assert status == 0, out
+    assert codes == {"receipt-opens", "promise-signed", "text-fits", "included", "to-the-top"}
+    changed = {**later, "promises": later["promises"][1:]}
+    status, codes, out = verify(changed, world.proof(receipt), trust=[key_of(world)])
+    assert (status, "promise-changed" in codes) == (1, True), out
+
+
 def test_a_promise_that_was_not_kept_is_said_to_be_overdue(world, verify):
     receipt = world.file()
     status, codes, out = verify(receipt, world.get("keys"), trust=[key_of(world)], now="2036-01-01T00:00:00Z")
@@ -201,7 +220,7 @@ def test_delete_an_event(world, verify):
 def test_delete_a_whole_case_before_any_log_had_it(world, verify):
     """Nothing is left in the database that could tell; the receipt does."""
     receipt = world.file()
-    for table in ("deadlines", "sealed.identities", "sealed.data_keys", "exclusions", "outbox", "petition_events"):
+    for table in ("deadlines", "sealed.identities", "sealed.data_keys", "exclusions", "receipts", "outbox", "petition_events"):
         world.sql(f"DELETE FROM {table} WHERE petition_id = :p", p=receipt["id"])
     world.sql("DELETE FROM petitions WHERE id = :p", p=receipt["id"])
     world.sql("DELETE FROM ledger_queue")

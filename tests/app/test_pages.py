@@ -181,6 +181,48 @@ def test_an_anonymous_filing_keeps_no_identity_even_when_it_was_typed(db_session
     assert db_session.execute(count, {"id": stored.id}).scalar() == 0
 
 
+def test_who_must_not_learn_of_it_is_asked_with_what_follows_in_both_languages(phone: FlaskClient) -> None:
+    for lang, n in (("zh", 0), ("en", 1)):
+        page = phone.get(f"{FORM_ADDRESS}&lang={lang}")
+        for name in ("file.keep", "file.keep.hint", "file.keep.then"):
+            assert catalogue()[name][n] in words(page)
+        assert "<script" not in page.text
+        assert all(f'<label for="keep_{part}_{n}">' in page.text for part in ("name", "post") for n in range(1, 6))
+
+
+def test_whoever_the_form_names_to_be_kept_away_does_not_see_the_case(
+    db_session: Session, phone: FlaskClient, as_staff: Callable[[str], dict[str, str]]
+) -> None:
+    serial, _pin = file_case(phone, keep_name_1="董立军", keep_post_1="纪工委", keep_name_4="尚田街道办事处", keep_name_5="无此人")
+    stored = db_session.query(Petition).filter_by(serial=serial).one()
+    given = [{"name": "董立军", "post": "纪工委"}, {"name": "尚田街道办事处", "post": ""}, {"name": "无此人", "post": ""}]
+    assert (stored.keep_from, len(stored.excluded_account_ids), len(stored.excluded_org_ids)) == (given, 1, 1)
+    case = stored.id
+    db_session.rollback()
+    for username, status in (("shangtian.discipline", 404), ("shangtian.head", 404), ("shangtian.discipline.head", 200)):
+        assert phone.get(f"/api/v1/petitions/{case}", headers=as_staff(username)).status_code == status, username
+
+
+@pytest.mark.parametrize("changes", [{"keep_post_2": "会计"}, {"keep_name_1": "某" * 51}])
+def test_a_mistake_among_those_to_be_kept_away_is_named_and_shown_at_its_field(phone: FlaskClient, changes: dict[str, str]) -> None:
+    again = phone.post("/p/file", data=filled(hidden(phone.get(FORM_ADDRESS), "key"), **changes))
+    assert again.status_code == 422
+    assert 'href="#keep_from"' in again.text and 'id="keep_from"' in again.text and 'id="e-keep_from"' in again.text
+    assert catalogue()["file.keep"][0] in words(again)
+    (value,) = changes.values()
+    assert f'value="{value}"' in again.text and "<details open><summary>" + catalogue()["file.keep.open"][0] in again.text
+
+
+def test_the_minutes_of_a_hearing_stand_on_the_page_of_the_case(
+    phone: FlaskClient, db_session: Session, as_staff: Callable[[str], dict[str, str]]
+) -> None:
+    serial, _pin = file_case(phone)
+    phone.post("/p/receipt")
+    play(phone, serial, [*TAKEN_ON, ("hold_hearing", "fenghua.agri", {"minutes": "双方陈述 <b>意见</b>。", "days": 3})], db_session, as_staff)
+    shown = phone.get("/p/case")
+    assert "听证笔录：双方陈述 &lt;b&gt;意见&lt;/b&gt;。" in shown.text
+
+
 def test_sending_the_same_form_twice_files_once(db_session: Session, phone: FlaskClient) -> None:
     key = hidden(phone.get(FORM_ADDRESS), "key")
     phone.post("/p/file", data=filled(key))

@@ -125,6 +125,34 @@ def test_the_receipt_is_the_same_bytes_today_and_after_the_case_has_moved(office
     assert client.get(f"{office.path}/receipt.pdf", headers=office.own).data == first
 
 
+def test_a_receipt_printed_later_is_the_one_of_the_filing_to_the_letter_in_every_form(office, client):
+    office.accept()
+    later = client.get(f"{office.path}/receipt", headers=office.own).json
+    assert {**later, "pin": office.receipt["pin"]} == {**office.receipt, "code": receipts.code_text(office.receipt)}
+    with client.application.app_context():
+        assert client.get(f"{office.path}/receipt.pdf", headers=office.own).data == receipts.receipt_pdf(office.receipt)
+
+
+def test_a_calendar_that_changes_later_leaves_the_dates_of_a_receipt_as_they_were_promised(office, client, monkeypatch):
+    monkeypatch.setattr(receipts.calendar_store, "current", lambda: pytest.fail("the dates were computed anew"))
+    assert client.get(f"{office.path}/receipt", headers=office.own).json["promises"] == office.receipt["promises"]
+
+
+def test_staff_print_the_promise_but_not_the_secret_that_opens_it(office, client, as_staff):
+    seen = client.get(f"{office.path}/receipt", headers=as_staff("shangtian.office")).json
+    assert seen["promise"] == office.receipt["promise"] and seen["commitment"] == office.receipt["commitment"]
+    assert {"salt", "opening", "pin"}.isdisjoint(seen)
+
+
+def test_a_receipt_from_before_receipts_were_kept_has_its_dates_and_no_promise(office, client, db_session):
+    db_session.execute(text("DELETE FROM receipts"))
+    db_session.commit()
+    seen = client.get(f"{office.path}/receipt", headers=office.own).json
+    assert seen["promises"] == office.receipt["promises"] and seen["filed_at"] == office.receipt["filed_at"]
+    assert {"promise", "commitment", "salt", "opening"}.isdisjoint(seen)
+    assert client.get(f"{office.path}/receipt.pdf", headers=office.own).status_code == 200
+
+
 def test_commitment_and_promise_stand_on_paper_and_in_the_code_when_the_receipt_has_them(app, office):
     commitment, promise = "c0ffee" * 10, {"log": "mj-1", "signature": "MEUCIQ"}
     receipt = {**office.receipt, "commitment": commitment, "promise": promise, "salt": "never-printed"}
@@ -149,7 +177,8 @@ def test_the_code_is_a_picture_for_the_page_and_for_print(office, client):
     assert svg.mimetype == "image/svg+xml" and b"<svg" in svg.data and b"<script" not in svg.data
     assert png.mimetype == "image/png" and png.data.startswith(b"\x89PNG")
     code = client.get(f"{office.path}/receipt", headers=office.own).json["code"]
-    assert code.splitlines() == [receipts.FORMAT, f"number: {office.receipt['serial']}"]
+    assert code == receipts.code_text(office.receipt)
+    assert [line.partition(":")[0] for line in code.splitlines()] == [receipts.FORMAT, "number", "commitment", "promise"]
 
 
 def test_nobody_else_gets_a_receipt_or_its_code(office, client, as_staff):

@@ -136,6 +136,15 @@ def test_a_reporter_may_keep_people_from_the_case_and_an_unmatched_name_stays_on
     case.see(world.as_staff("shangtian.discipline.head"))
 
 
+def test_a_reporter_may_keep_a_body_from_the_case_by_its_name_and_the_next_one_answers_for_it(world):
+    case = world.send(keep_from=[{"name": "尚田街道办事处"}, {"name": "吴兴区信访局"}])
+    row = world.row(case.id)
+    assert row.excluded_org_ids == [world.body("尚田街道办事处").id], "a body of another county has nothing to do with it"
+    assert (row.level, row.owner_org_id) == (3, world.body("奉化区信访局").id)
+    for username in ("shangtian.head", "shangtian.office"):
+        case.see(world.as_staff(username), expect=404)
+
+
 def test_when_every_office_up_to_the_province_must_withdraw_the_case_ends_with_the_authority_above(world):
     bodies = [str(world.body(name).id) for name in ("尚田街道办事处", "浙江省信访局", "浙江省纪委监委")]
     case = world.send(accused_org_ids=bodies)

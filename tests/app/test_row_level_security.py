@@ -12,7 +12,8 @@ from tests.conftest import settings_for
 
 CASE_TABLES = (
     "petitions", "petition_events", "deadlines", "supervision_orders", "ratings", "case_messages", "meetings",
-    "money_entries", "attachments", "sealed.identities", "sealed.data_keys", "outbox", "inbox", "exclusions",
+    "money_entries", "attachments", "sealed.identities", "sealed.data_keys", "outbox", "inbox", "exclusions", "receipts",
+    "liftings", "lifting_steps",
 )  # fmt: skip
 COUNTY = {
     "mj.kind": "staff", "mj.role": "petition_office", "mj.reach": "area", "mj.lo": "330213", "mj.hi": "330213:",

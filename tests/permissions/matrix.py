@@ -119,8 +119,9 @@ NOT_TRIED = {
     "about the own message or case alone": (
         "mark_message_read", "confirm_record", "dispute_record", "own_data", "request_change",
     ),
-    "needs two people, held by the tests of signing in, of the directory and of identity": (
-        "reset_second_factor", "reset_password", "hand_over_staff", "open_identity",
+    "needs two people, held by the tests of signing in, of the directory, of identity and of recusal": (
+        "reset_second_factor", "reset_password", "hand_over_staff", "open_identity", "ask_lifting", "confirm_lifting",
+        "revoke_lifting",
     ),
     "about a clue, of which nobody knows but its readers; held by tests/app/test_clues.py": (
         "list_clues", "get_clue", "open_clue_text", "list_clue_candidates", "add_clue_reader", "remove_clue_reader",

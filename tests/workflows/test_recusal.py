@@ -24,11 +24,13 @@ from workflows.recusal import (
     below,
     close_kin,
     exclusions,
+    falls_away,
     is_spent,
     leads,
     scope_of,
     seat,
     way_back,
+    without,
 )
 
 DAY = date(2026, 11, 24)
@@ -98,6 +100,13 @@ def test_a_wish_of_the_reporter_and_a_declaration_exclude_the_person_and_not_the
     services = (serve("boss", "county", head=True), serve("x", "county"))
     found = why(Matter(kept_from=frozenset({"boss"}), declared=frozenset({"x"})), Directory(services=services))
     assert found == {"boss": "kept_from", "x": "declared"}
+
+
+def test_a_body_that_the_reporter_keeps_away_is_excluded_alone():
+    services = (serve("a", "town"), serve("b", "town"), serve("b", "county"))
+    tree = {"county": None, "town": "county", "village": "town"}
+    found = why(Matter(bodies_kept_from=frozenset({"town"})), Directory(services=services, parents=tree))
+    assert found == {"town": "kept_from", "b": "serves_excluded_body"}
 
 
 def test_whoever_handled_the_contested_decision_is_barred_but_nothing_is_hidden_from_them():
@@ -217,7 +226,7 @@ directories = st.builds(
 some = lambda of: st.frozensets(st.sampled_from(of), max_size=2)  # noqa: E731
 matters = st.builds(
     Matter, persons=some(PERSONS), accounts=some(ACCOUNTS), bodies=some(BODIES), kept_from=some(ACCOUNTS),
-    declared=some(ACCOUNTS), handled_accounts=some(ACCOUNTS), handled_bodies=some(BODIES),
+    declared=some(ACCOUNTS), bodies_kept_from=some(BODIES), handled_accounts=some(ACCOUNTS), handled_bodies=some(BODIES),
 )  # fmt: skip
 
 
@@ -249,7 +258,7 @@ def test_nobody_named_and_none_of_their_close_kin_is_among_those_who_may_see(mat
         assert account not in matter.accounts | matter.kept_from | matter.declared
         linked = {one.person for one in directory.services if one.account == account and one.valid.holds(DAY)}
         assert not linked & (named | set(kin))
-        assert body not in matter.bodies
+        assert body not in matter.bodies | matter.bodies_kept_from
         # Nor do they sit beside a person named, nor below a body that is led by one.
         assert not any(one.body == body and one.person in named and one.valid.holds(DAY) for one in directory.services)
 
@@ -312,6 +321,62 @@ def test_each_is_excluded_once_and_for_a_reason_of_the_list(matter, directory):
     for one in found:
         assert (one.account is None) != (one.body is None)
         assert (one.scope is not None) == (one.reason in (Reason.KIN, Reason.HEADED_BY_KIN))
+
+
+# --- namesakes ---------------------------------------------------------------------------------------------------
+
+
+def keys(found):
+    return {(one.account, one.body) for one in found}
+
+
+@settings(max_examples=150, deadline=None)
+@given(matters, directories, some(PERSONS), some(ACCOUNTS))
+def test_lifting_for_namesakes_excludes_nobody_new_and_what_is_left_is_what_the_others_exclude(matter, directory, persons, accounts):
+    namesakes = persons | accounts
+    before, left = exclusions(matter, directory, DAY), exclusions(without(matter, namesakes), directory, DAY)
+    assert keys(left) <= keys(before)
+    assert keys(falls_away(matter, namesakes, directory, DAY)) == keys(before) - keys(left)
+
+
+@settings(max_examples=150, deadline=None)
+@given(matters, directories, some(PERSONS), some(ACCOUNTS))
+def test_no_lifting_reaches_whom_another_reason_keeps_away(matter, directory, persons, accounts):
+    namesakes = persons | accounts
+    falling = keys(falls_away(matter, namesakes, directory, DAY))
+    others = Matter(persons=matter.persons - namesakes, accounts=matter.accounts - namesakes)
+    kin = close_kin(others.persons, directory.kin, DAY)
+    for account in matter.kept_from | matter.declared | matter.handled_accounts | others.accounts:
+        assert (account, None) not in falling
+    for body in matter.bodies | matter.bodies_kept_from | matter.handled_bodies:
+        assert (None, body) not in falling
+    for one in directory.services:
+        if one.valid.holds(DAY) and (one.person in kin or one.person in others.persons):
+            assert (one.account, None) not in falling
+
+
+@settings(max_examples=150, deadline=None)
+@given(matters, directories, some(PERSONS), some(ACCOUNTS))
+def test_computing_anew_after_a_lifting_takes_back_nothing_more_and_putting_it_back_gives_the_same_as_before(matter, directory, persons, accounts):
+    namesakes = persons | accounts
+    lifted = without(matter, namesakes)
+    assert without(lifted, namesakes) == lifted
+    assert falls_away(lifted, namesakes, directory, DAY) == []
+    assert falls_away(matter, (), directory, DAY) == []
+    both = Matter(*(getattr(matter, name) | getattr(lifted, name) for name in Matter.__slots__))
+    assert exclusions(both, directory, DAY) == exclusions(matter, directory, DAY)
+
+
+@settings(max_examples=150, deadline=None)
+@given(matters, directories, some(PERSONS), some(ACCOUNTS), st.lists(kin_edges, max_size=3))
+def test_a_new_tie_to_another_who_is_named_excludes_a_lifted_namesake_again(matter, directory, persons, accounts, ties):
+    lifted = without(matter, persons | accounts)
+    larger = Directory((*directory.kin, *ties), directory.posts, directory.services, directory.parents)
+    excluded, _ = hidden(lifted, larger)
+    kin = close_kin(lifted.persons, larger.kin, DAY)
+    for one in larger.services:
+        if one.valid.holds(DAY) and one.person in kin:
+            assert one.account in excluded
 
 
 # --- clocks ------------------------------------------------------------------------------------------------------
