@@ -1,18 +1,20 @@
 """The two files of a back-up: zip archives of our own making, with a manifest. A zip keeps its contents at its end, so that a file
-cut short is known at once, and a checksum for each part.
+cut short is known at once.
 
-The manifest of a dump names what is content and which keys belong to it; that of a key file which keys it holds, and both the
-instant. Older dumps and key files are pg_dump's own custom format.
+The manifest of a dump names what is content, which keys belong to it, and a digest of each part, all under a seal of the key for rows of
+no case: who changes a dump without its keys is found out. That of a key file tells which keys it holds, and both the instant. Older dumps and key files are pg_dump's own custom format.
 """
 
+import hashlib
+import hmac
 import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import IO, Any, BinaryIO, Self
 
 from app.backup import BackupError
 
@@ -20,6 +22,7 @@ DUMP = "mingjian dump"
 KEYS = "mingjian keys"
 VERSION = 1
 MANIFEST = "manifest.json"
+SEAL = "seal"
 PRE_DATA, DATA, POST_DATA = "pre-data.sql", "data.sql", "post-data.sql"
 CONTENT_KEYS, DATA_KEYS = "content-keys", "data-keys"
 BLOCK = 256 * 1024
@@ -72,37 +75,37 @@ class Drafts:
 
 
 class Writer:
-    """An archive being written, part after part. The manifest goes in last."""
+    """An archive being written, part after part. The manifest goes in last, with a digest of each."""
 
     def __init__(self, file: BinaryIO, *, compress: bool) -> None:
         # Boxes are as good as random, and in base64: the quickest compression takes back what base64 adds.
         kind = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
         self._zip = zipfile.ZipFile(file, "w", kind, compresslevel=1 if compress else None)
+        self._digests: dict[str, str] = {}
 
-    def add(self, name: str, source: BinaryIO) -> None:
+    def add(self, name: str, source: IO[bytes]) -> None:
         """A part read from a stream."""
-        with self._zip.open(name, "w", force_zip64=True) as out:
-            while block := source.read(BLOCK):
-                out.write(block)
+        self._add(name, iter(lambda: source.read(BLOCK), b""))
 
-    def add_lines(self, name: str, lines: Iterator[bytes]) -> int:
-        """A part of lines; returns how many."""
-        count, size, waiting = 0, 0, []
-        with self._zip.open(name, "w", force_zip64=True) as out:
-            for line in lines:
-                count += 1
-                size += len(line)
-                waiting.append(line)
-                if size > BLOCK:
-                    out.write(b"".join(waiting))
-                    size, waiting = 0, []
-            out.write(b"".join(waiting))
-        return count
+    def add_lines(self, name: str, lines: Iterable[bytes]) -> None:
+        """A part of lines."""
+        self._add(name, blocks(lines))
 
-    def finish(self, manifest: Mapping[str, Any]) -> None:
-        """The manifest, and the end of the archive."""
-        self._zip.writestr(MANIFEST, json.dumps({**manifest, "version": VERSION}, indent=1))
+    def finish(self, manifest: Mapping[str, Any], key: bytes | None = None) -> None:
+        """The manifest, under the seal of a key, and the end of the archive."""
+        whole = {**manifest, "version": VERSION, "parts": self._digests}
+        if key:
+            whole[SEAL] = _seal(whole, key)
+        self._zip.writestr(MANIFEST, json.dumps(whole, indent=1))
         self._zip.close()
+
+    def _add(self, name: str, source: Iterable[bytes]) -> None:
+        digest = hashlib.sha256()
+        with self._zip.open(name, "w", force_zip64=True) as out:
+            for block in source:
+                digest.update(block)
+                out.write(block)
+        self._digests[name] = digest.hexdigest()
 
 
 class Reader:
@@ -126,15 +129,25 @@ class Reader:
         # The file itself: a part that was left in the middle would keep it open.
         self._file.close()
 
+    def check(self, key: bytes) -> None:
+        """Raises BackupError when the manifest was not sealed with this key as it is."""
+        seal = self.manifest.pop(SEAL, "")
+        if not hmac.compare_digest(str(seal).encode(), _seal(self.manifest, key).encode()):
+            raise BackupError(f"{self._path} was changed after it was written: its manifest does not fit its seal")
+
     def read(self, name: str) -> bytes:
         """A part as a whole."""
-        with damage_told(self._path):
-            return self._zip.read(name)
+        return b"".join(self.lines(name))
 
     def lines(self, name: str) -> Iterator[bytes]:
-        """A part line by line."""
+        """A part line by line; at its end BackupError when it is not what was written."""
+        digest = hashlib.sha256()
         with damage_told(self._path), self._zip.open(name) as part:
-            yield from part
+            for line in part:
+                digest.update(line)
+                yield line
+            if digest.hexdigest() != self.manifest["parts"][name]:
+                raise BackupError(f"{self._path} was changed after it was written: {name} is not what it was")
 
 
 @contextmanager
@@ -154,6 +167,23 @@ def is_older(path: Path) -> bool:
         raise BackupError(f"there is no file {path}")
     with damage_told(path), path.open("rb") as file:
         return file.read(len(_OLDER)) == _OLDER
+
+
+def blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines joined to pieces of a size that is worth a call."""
+    waiting, size = [], 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size > BLOCK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
+
+
+def _seal(manifest: Mapping[str, Any], key: bytes) -> str:
+    document = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    return hmac.new(key, b"mingjian manifest\0" + document, "sha256").hexdigest()
 
 
 def _manifest(archive: zipfile.ZipFile, path: Path, kind: str) -> dict[str, Any]:

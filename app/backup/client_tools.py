@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import IO
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -19,7 +19,7 @@ def libpq(url: str) -> str:
 
 
 @contextmanager
-def output_of(tool: str, options: list[str], url: str | None = None) -> Iterator[BinaryIO]:
+def output_of(tool: str, options: list[str], url: str | None = None) -> Iterator[IO[bytes]]:
     """A context with what the program writes. Raises BackupError when it fails, at the latest at the end of the block."""
     command, environment = [_find(tool)], dict(os.environ)
     if url is not None:

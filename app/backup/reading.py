@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from app import clock, timeline
 from app.backup import BackupError, archive, files
-from app.backup.boxes import BoxError, ContentKeys, open_row
+from app.backup.boxes import BoxError, ContentKeys, fingerprint, open_row
 from app.backup.client_tools import libpq, output_of
 from app.backup.content import NO_CASE
 from app.backup.writing import place_of
@@ -66,8 +66,7 @@ def restore(
     with ExitStack() as held:
         dump = None if older else held.enter_context(archive.Reader(source, archive.DUMP))
         key_file = held.enter_context(archive.Reader(keys, archive.KEYS)) if keys and not older_keys else None
-        if dump and key_file:
-            _check_keys(dump.manifest, key_file.manifest)
+        content_keys = _fitting_keys(dump, key_file) if dump and key_file else None
         connection = held.enter_context(_connected(owner_url))
         with _told(connection):
             if _count_tables(connection):
@@ -76,8 +75,7 @@ def restore(
                     "OWNER_DATABASE_URL at it), so that a mistake can not destroy the only copy"
                 )
             erased, brought = 0, None
-            if dump and key_file:
-                content_keys = _content_keys(key_file)
+            if dump and key_file and content_keys is not None:
                 _run_dump(connection, dump, content_keys, key_file)
                 erased = _erase_lost(connection)
                 if copies and target:
@@ -98,20 +96,22 @@ def restore(
     return Restored(tables, erased, brought, older)
 
 
-def _check_keys(dump: dict[str, Any], keys: dict[str, Any]) -> None:
-    if dump["keys"] != keys["keys"]:
+def _fitting_keys(dump: archive.Reader, key_file: archive.Reader) -> ContentKeys:
+    """The content keys, known to be those of the dump, and the dump known to be as it was written."""
+    try:
+        keys = ContentKeys(key_file.read(archive.CONTENT_KEYS))
+        made_at = datetime.fromisoformat(key_file.manifest["made_at"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise BackupError("the file of keys is damaged") from error
+    no_case = keys.of(NO_CASE)
+    if no_case is None or dump.manifest.get("keys") != fingerprint(no_case):
         raise BackupError("these keys do not belong to this back-up: they are of another installation")
-    if datetime.fromisoformat(keys["made_at"]) < datetime.fromisoformat(dump["made_at"]):
+    dump.check(no_case)
+    if made_at < datetime.fromisoformat(dump.manifest["made_at"]):
         raise BackupError(
             "these keys are older than the back-up and would leave cases without content: give the newest file of keys"
         )
-
-
-def _content_keys(key_file: archive.Reader) -> ContentKeys:
-    try:
-        return ContentKeys(key_file.read(archive.CONTENT_KEYS))
-    except ValueError as error:
-        raise BackupError("the file of keys is damaged") from error
+    return keys
 
 
 def _run_dump(
@@ -154,14 +154,14 @@ def _run_script(connection: psycopg.Connection, lines: Iterable[bytes]) -> None:
         if _COPY.match(line):
             _run(connection, waiting)
             with connection.cursor().copy(line.rstrip().removesuffix(b";")) as into:
-                for block in _blocks(iter_until(lines, b"\\.\n")):
+                for block in archive.blocks(_until(lines, b"\\.\n")):
                     into.write(block)
         elif not _FOREIGN.match(line):
             waiting.append(line)
     _run(connection, waiting)
 
 
-def iter_until(lines: Iterator[bytes], end: bytes) -> Iterator[bytes]:
+def _until(lines: Iterator[bytes], end: bytes) -> Iterator[bytes]:
     """The lines before the line `end`. Raises BackupError when it never comes."""
     for line in lines:
         if line == end:
@@ -179,19 +179,8 @@ def _run(connection: psycopg.Connection, waiting: list[bytes]) -> None:
 def _copy_lines(connection: psycopg.Connection, table: str, columns: list[str], lines: Iterable[bytes]) -> None:
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     with connection.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN").format(_name(table), names)) as into:
-        for block in _blocks(lines):
+        for block in archive.blocks(lines):
             into.write(block)
-
-
-def _blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
-    waiting, size = [], 0
-    for line in lines:
-        waiting.append(line)
-        size += len(line)
-        if size > archive.BLOCK:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    yield b"".join(waiting)
 
 
 def _opened(dump: archive.Reader, table: str, told: dict[str, Any], keys: ContentKeys) -> Iterator[bytes]:
@@ -199,12 +188,11 @@ def _opened(dump: archive.Reader, table: str, told: dict[str, Any], keys: Conten
     columns, content = told["columns"], told["content"]
     place, cuts = place_of(table, columns, content), [columns.index(name) for name in content]
     id_at = 2 + columns.index("id") if "id" in columns else 0
-    count = 0
-    for count, line in enumerate(dump.lines(table), 1):
+    for number, line in enumerate(dump.lines(table), 1):
         fields = line.rstrip(b"\n").split(b"\t")
-        case, box, clear = fields[0], fields[1], fields[2:]
-        key = None if box == _NULL else keys.of(NO_CASE if case == _NULL else case)
         try:
+            case, box, clear = fields[0], fields[1], fields[2:]
+            key = None if box == _NULL else keys.of(NO_CASE if case == _NULL else case)
             if key is None:
                 # Rows that erasing deletes have nothing but their box.
                 if clear:
@@ -216,14 +204,12 @@ def _opened(dump: archive.Reader, table: str, told: dict[str, Any], keys: Conten
                 for at, value in zip(cuts, values, strict=True):
                     clear[at] = value
                 yield b"\t".join(clear) + b"\n"
-        except (BoxError, ValueError) as error:
+        except (BoxError, ValueError, IndexError) as error:
             which = fields[id_at].decode(errors="replace") if len(fields) > id_at else "?"
             raise BackupError(
-                f"the box of table {table}, row {count} (id {which}) does not open: the back-up was changed or is damaged. "
+                f"the box of table {table}, row {number} (id {which}) does not open: the back-up was changed or is damaged. "
                 "Nothing is restored; take another back-up"
             ) from error
-    if count != told["rows"]:
-        raise BackupError(f"table {table} has {count} rows in the back-up instead of {told['rows']}: it was changed")
 
 
 def _erase_lost(connection: psycopg.Connection) -> int:

@@ -112,14 +112,19 @@ def _write_dump(
     for table, content in CONTENT.items():
         columns = _columns_of(reader, table)
         lines = _Lines(reader, table, content, columns, late_keys)
-        rows = out.add_lines(table, iter(lines))
-        tables[table] = {"columns": columns, "content": list(content.columns), "rows": rows}
+        out.add_lines(table, lines)
+        tables[table] = {"columns": columns, "content": list(content.columns)}
         sealed += lines.sealed
     derived = {table: {"columns": _columns_of(reader, table), "from": query} for table, query in DERIVED.items()}
     copied = files.copy_sealed(reader, late_keys, source, copies) if source and copies else None
-    out.finish(
-        {"format": archive.DUMP, "made_at": made_at, "keys": fingerprint(no_case), "tables": tables, "derived": derived}
-    )
+    manifest = {
+        "format": archive.DUMP,
+        "made_at": made_at,
+        "keys": fingerprint(no_case),
+        "tables": tables,
+        "derived": derived,
+    }
+    out.finish(manifest, no_case)
     return sealed, copied
 
 
@@ -190,13 +195,13 @@ class _Lines:
         values += [
             sql.SQL(after[name]) if name in after else sql.SQL("t.{}").format(sql.Identifier(name))
             for name in self._columns
-        ]  # type: ignore[arg-type]
+        ]
         return sql.SQL(
-            "COPY (SELECT {case}, p.erased_at IS NOT NULL, encode(k.key, 'hex'), ({gone}), {values} FROM {table} t"
+            "COPY (SELECT p.id, p.erased_at IS NOT NULL, encode(k.key, 'hex'), ({gone}), {values} FROM {table} t"
             " LEFT JOIN public.petitions p ON p.id = {case}"
-            " LEFT JOIN sealed.content_keys k ON k.petition_id = coalesce({case}, {none})) TO STDOUT"
+            " LEFT JOIN sealed.content_keys k ON k.petition_id = coalesce(p.id, {none})) TO STDOUT"
         ).format(
-            case=sql.SQL(self._content.case), gone=sql.SQL(self._content.gone), values=sql.SQL(", ").join(values),  # type: ignore[arg-type]
+            case=sql.SQL(self._content.case), gone=sql.SQL(self._content.gone), values=sql.SQL(", ").join(values),
             table=sql.Identifier(*self._table.split(".")), none=sql.Literal(NO_CASE),
         )  # fmt: skip
 

@@ -20,7 +20,6 @@ from app.supervision.models import ClockOffset
 from tests.app.backup_world import BackupWorld, raw, rewrite
 
 MARK, OTHER = "标记Zq", "旁证Wx"
-pytestmark = pytest.mark.slow
 # What hangs on a case and stands in a back-up in clear: codes, numbers, digests, and what is sealed anyway.
 CLEAR = {
     "public.attachments": "uploader_kind media_type",
@@ -87,6 +86,7 @@ def test_no_word_of_a_case_lies_in_a_backup(world):
     assert case["serial"].encode() in raw(path)["public.petitions"]
 
 
+@pytest.mark.slow
 def test_a_restore_with_the_keys_of_the_day_gives_back_every_row_and_the_whole_schema(world, six_years):
     world.file(OTHER)
     six_years()
@@ -111,6 +111,7 @@ def test_a_restore_with_the_keys_of_the_day_gives_back_every_row_and_the_whole_s
         assert schema(name) == schema(world.url.database)
 
 
+@pytest.mark.slow
 def test_what_was_erased_since_does_not_come_back_and_the_proof_does(world, worker_app, six_years):
     erased, other = world.file(MARK), world.file(OTHER, end=False)
     world.fill(UUID(erased["id"]), MARK)
@@ -228,6 +229,7 @@ def test_every_column_of_text_that_hangs_on_a_case_was_thought_of(app):
     assert found == CLEAR
 
 
+@pytest.mark.slow
 def test_a_case_filed_while_the_keys_are_made_is_sealed_like_the_others(world, monkeypatch):
     make = writing._make_keys
 
@@ -254,6 +256,7 @@ def refused(world, path, *more, **options):
     return done.output
 
 
+@pytest.mark.slow
 def test_keys_that_do_not_belong_to_a_backup_are_refused(world):
     world.file(MARK)
     early = world.backup("early")
@@ -271,6 +274,7 @@ def test_keys_that_do_not_belong_to_a_backup_are_refused(world):
     assert "cut short or damaged" in refused(world, path, "--keys", keys)
 
 
+@pytest.mark.slow
 def test_a_backup_that_was_cut_short_or_changed_is_refused_and_says_where(world):
     one, two = world.file(MARK), world.file(OTHER)
     path = world.backup("dump")
@@ -299,7 +303,16 @@ def test_a_backup_that_was_cut_short_or_changed_is_refused_and_says_where(world)
     beside = [*first]
     beside[-1] = first[-1].replace(b"\n", b"x\n")
     assert one["id"] in with_petitions([beside, second])
-    assert "1 rows in the back-up instead of 2" in with_petitions([first])
+    changed = "changed after it was written"
+    assert changed in with_petitions([first]), "a row was taken out"
+    stripped = [first[0], rb"\N", *first[2:]]
+    assert changed in with_petitions([stripped, second]), "a box was taken out"
+    rewrite(path, {**parts, "data.sql": parts["data.sql"].replace("尚一村委会".encode(), "尚二村委会".encode())})
+    assert changed in refused(world, path, "--keys", keys), "what stands in clear was changed"
+    manifest = json.loads(parts["manifest.json"])
+    manifest["tables"]["public.petitions"]["content"].remove("body")
+    rewrite(path, {**parts, "manifest.json": json.dumps(manifest).encode()})
+    assert changed in refused(world, path, "--keys", keys)
     path.write_text("no back-up")
     assert "is no back-up" in refused(world, path, "--keys", keys)
 
@@ -313,6 +326,7 @@ def test_a_backup_never_overwrites_and_a_restore_needs_an_empty_database(world):
     assert sorted(one.name for one in world.folder.iterdir()) == ["dump", "dump.keys"]
 
 
+@pytest.mark.slow
 def test_a_backup_of_the_older_form_still_comes_back(world):
     case = world.file(MARK)
     path, keys = world.folder / "older", world.folder / "older.keys"
@@ -338,6 +352,7 @@ def test_a_backup_of_the_older_form_still_comes_back(world):
     assert "pg_restore failed" in refused(world, path)
 
 
+@pytest.mark.slow
 def test_files_are_copied_once_under_seal_and_those_of_an_erased_case_stay_shut(world, app, six_years):
     world.file(MARK)
     world.file(OTHER, end=False)
