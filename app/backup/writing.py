@@ -56,11 +56,11 @@ def backup(owner_url: str, target: Path, keys: Path, source: Path | None = None,
             reader.rollback()
             # The keys last: those of a case erased meanwhile are not among them.
             _write_keys(reader, archive.Writer(key_file, compress=False), no_case)
-    except psycopg.OperationalError as error:
-        raise BackupError("the database does not answer at OWNER_DATABASE_URL") from error
     except psycopg.errors.UndefinedTable as error:
         raise BackupError("a table is missing: run `flask db upgrade` first") from error
     except psycopg.Error as error:
+        if error.sqlstate is None:
+            raise BackupError("the database does not answer at OWNER_DATABASE_URL") from error
         raise BackupError(f"the database refused: SQLSTATE {error.sqlstate}") from error
     return Written(target.stat().st_size, sealed, copied)
 

@@ -309,6 +309,10 @@ def test_a_backup_that_was_cut_short_or_changed_is_refused_and_says_where(world)
     assert changed in with_petitions([stripped, second]), "a box was taken out"
     rewrite(path, {**parts, "data.sql": parts["data.sql"].replace("尚一村委会".encode(), "尚二村委会".encode())})
     assert changed in refused(world, path, "--keys", keys), "what stands in clear was changed"
+    rewrite(
+        path, {**parts, "pre-data.sql": b"CREATE TABLE public.left_behind (x int); COMMIT;\n" + parts["pre-data.sql"]}
+    )
+    assert changed in refused(world, path, "--keys", keys), "a script that was changed does not run"
     manifest = json.loads(parts["manifest.json"])
     manifest["tables"]["public.petitions"]["content"].remove("body")
     rewrite(path, {**parts, "manifest.json": json.dumps(manifest).encode()})
@@ -323,6 +327,8 @@ def test_a_backup_never_overwrites_and_a_restore_needs_an_empty_database(world):
     assert "never overwrites" in world.run("backup", world.folder / "b", "--keys", f"{path}.keys").output
     assert "not empty" in world.run("restore", path, "--keys", f"{path}.keys").output
     assert "can not be written" in world.run("backup", world.folder / "missing" / "x").output
+    world.ask("DROP TABLE sealed.content_keys")
+    assert "run `flask db upgrade` first" in world.run("backup", world.folder / "c").output
     assert sorted(one.name for one in world.folder.iterdir()) == ["dump", "dump.keys"]
 
 
