@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
 from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
@@ -26,6 +26,7 @@ FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 
 def register_cli(app: Flask) -> None:
     """Add the commands to `flask`."""
+    from app.backup.commands import backup, restore
     from app.demo import clock_group, demo
     from app.directory.commands import divisions, staff
     from app.ledger.commands import ledger
@@ -101,42 +102,3 @@ def _wrote(result: Any) -> None:
     paths = result if isinstance(result, list | tuple) else [result] if result else []
     click.echo(f"Written: {', '.join(map(str, paths))}" if paths else "Written.")
     click.echo("Next: look at `git diff` and commit what changed.")
-
-
-@click.command("backup")
-@FILE
-@click.option("--keys", type=click.Path(path_type=Path), help="Where to write the data keys; FILE.keys unless given.")
-@with_appcontext
-def backup(path: Path, keys: Path | None) -> None:
-    """Write the database to a new FILE, and the data keys of the identities to another one."""
-    from app.backup import BackupError
-    from app.backup import backup as write
-
-    keys = keys or path.with_name(f"{path.name}.keys")
-    try:
-        size = write(owner_url(), path, keys)
-    except BackupError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"{path}: {size} bytes, readable by you alone. No identity opens without the keys in {keys}.")
-    click.echo(f"Next: keep the keys apart and only the newest of them; copy the files in {settings().files_dir} too.")
-
-
-@click.command("restore")
-@FILE
-@click.option("--keys", type=click.Path(path_type=Path), help="The newest back-up of the data keys.")
-@with_appcontext
-def restore(path: Path, keys: Path | None) -> None:
-    """Read a back-up FILE into an empty database, and the data keys with it."""
-    from app.backup import BackupError
-    from app.backup import restore as read
-
-    try:
-        tables = read(owner_url(), path, keys)
-    except BackupError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"{tables} tables restored.")
-    if keys is None:
-        click.echo("No --keys: the identities in it stay sealed.")
-    click.echo(
-        f"Next: put the uploaded files back into {settings().files_dir}, run `flask db upgrade`, start web and worker."
-    )

@@ -3,12 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
-
-from sqlalchemy import text
 
 from app import clock
-from app.extensions import db
 from app.ledger import keys, reading, statements
 
 # How long a commitment may at most wait for its place, in seconds. It takes about a minute; a day leaves room for an outage.
@@ -60,15 +56,3 @@ def prove(commitment: bytes, since: int | None) -> dict[str, Any]:
     first = links[0]["head"]
     grown = [reading.consistency(first["log"], since, first["size"])] if since is not None else []
     return {"commitment": commitment.hex(), "links": links, "consistency": grown, "keys": list_keys()["items"]}
-
-
-def forget_salts(petition_id: UUID) -> None:
-    """Take the salts off the events of an erased case, for the owner of the tables alone.
-
-    The commitments stay in the log and still prove that the case ran and when; without its salt nobody can find out by trying
-    what a commitment was made of. The event that tells of the erasure keeps its own.
-    """
-    db.session.execute(
-        text("UPDATE petition_events SET salt = '' WHERE petition_id = :id AND event <> 'erase_content'"),
-        {"id": petition_id},
-    )

@@ -74,3 +74,14 @@ class RetentionRule(db.Model):
 
     state: Mapped[str] = mapped_column(Text, primary_key=True)
     years: Mapped[int] = mapped_column(Integer)
+
+
+class ContentKey(db.Model):
+    """The key under which back-ups seal what a case says; 32 bytes. Of an erased case there is none. The nil id holds the key for rows
+    of no case."""
+
+    __tablename__ = "content_keys"
+    __table_args__ = (CheckConstraint("length(key) = 32", name="length"), {"schema": "sealed"})
+
+    petition_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary)

@@ -14,7 +14,6 @@ from app import clock, timeline, transitions
 from app.database import SYSTEM, transaction
 from app.extensions import db
 from app.files import service as files
-from app.ledger import service as ledger
 
 PAGE = 200
 
@@ -64,6 +63,5 @@ def erase(petition_id: UUID) -> None:
         db.session.flush()
         stored = [one["id"] for one in files.list_for(petition_id)]
         db.session.execute(text("SELECT erase_content(:id)"), {"id": petition_id})
-        ledger.forget_salts(petition_id)
         # Before the commit: should it fail, the next run finds the case again; a file left behind nobody would find.
         files.destroy(stored)

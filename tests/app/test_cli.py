@@ -2,14 +2,12 @@
 
 import dataclasses
 
-import psycopg
 import pytest
 from sqlalchemy import select, text
 
 from app import clock
 from app.directory.models import Appointment, Division, StaffAccount
 from app.directory.staff_list import COLUMNS
-from app.petitions.models import Petition
 from app.signin.service import password_matches
 from app.supervision.models import HolidayYear
 from tests.app.ledger_world import LedgerWorld, write
@@ -171,61 +169,6 @@ def test_a_database_that_does_not_answer_is_a_plain_error(run):
     assert done.exit_code == 1
     assert "does not answer" in done.output
     assert "secret" not in done.output
-
-
-@pytest.mark.slow
-def test_a_backup_restores_into_an_empty_database_with_policies_and_rights(run, db_session, owner_url, tmp_path):
-    db_session.add(
-        Petition(
-            serial="R1",
-            pin_mac="-",
-            filed_at=clock.now(),
-            filed_on=clock.today(),
-            division_code="330213007213",
-            title="土地租金",
-            body="租金多年未付",
-            category="land",
-            channel="web",
-            item_type="appeal",
-            last_visible_at=clock.now(),
-        )
-    )
-    db_session.commit()
-    target = tmp_path / "mingjian.backup"
-    done = run("backup", target)
-    assert done.exit_code == 0, done.output
-    keys = tmp_path / "mingjian.backup.keys"
-    assert {one.stat().st_mode & 0o777 for one in (target, keys)} == {0o600}
-    assert run("backup", target).exit_code == 1
-
-    full = run("restore", target)
-    assert full.exit_code == 1
-    assert "not empty" in full.output
-
-    libpq = owner_url.replace("postgresql+psycopg://", "postgresql://")
-    name = psycopg.conninfo.conninfo_to_dict(libpq)["dbname"] + "_back"
-    with psycopg.connect(libpq, dbname="postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    fresh = db_session.get_bind().engine.url.set(database=name).render_as_string(hide_password=False)
-    try:
-        restored = run("restore", target, "--keys", keys, url=fresh)
-        assert restored.exit_code == 0, restored.output
-        rights = """
-            SELECT (SELECT count(*) FROM pg_policies), (SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'),
-                   (SELECT count(*) FROM information_schema.role_table_grants WHERE grantee = 'mj_web'),
-                   (SELECT count(*) FROM divisions), (SELECT body FROM petitions WHERE serial = 'R1')
-        """
-        with psycopg.connect(libpq) as before, psycopg.connect(libpq, dbname=name) as after:
-            assert after.execute(rights).fetchone() == before.execute(rights).fetchone()
-    finally:
-        with psycopg.connect(libpq, dbname="postgres", autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def test_what_is_no_backup_is_refused_in_plain_words(run, owner_url, tmp_path):
-    path = tmp_path / "no.backup"
-    assert "there is no file" in run("restore", path).output
-    assert run("backup", tmp_path / "missing" / "x").exit_code == 1
 
 
 def test_a_key_of_the_ledger_is_made_once_and_never_written_over(run, tmp_path):

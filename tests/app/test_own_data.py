@@ -158,6 +158,8 @@ def test_a_case_that_runs_is_not_deleted_and_a_closed_one_is(client, mine, ask, 
     assert view["identity"] == "erased"
     assert [one["event"] for one in view["timeline"]][-1] == "erase_content"
     assert db_session.execute(text("SELECT count(*) FROM sealed.data_keys")).scalar() == 0
+    salted = text("SELECT event FROM petition_events WHERE length(salt) > 0")
+    assert list(db_session.scalars(salted)) == ["erase_content"], "no commitment can be found out by trying"
     assert slug(ask("delete", expect=409)) == "already-erased"
 
 

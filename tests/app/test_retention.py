@@ -3,14 +3,11 @@
 import dataclasses
 import io
 from datetime import timedelta
-from uuid import UUID
 
-import psycopg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from app import clock
-from app.identity import store
 from app.supervision.models import ClockOffset
 
 PLACE = "330213007213"
@@ -154,35 +151,3 @@ def test_an_operator_sets_other_years_and_a_state_without_a_rule_is_kept_for_goo
     db_session.commit()
     later(40)
     assert "0 cases" in run("retention", "erase", "--dry-run").output
-
-
-@pytest.mark.slow
-def test_a_backup_made_before_does_not_bring_an_erased_identity_back(run, case, later, db_session, tmp_path, app):
-    erased, other = case("到期的", end=True), case("在办的", end=False)
-    old, new = tmp_path / "old", tmp_path / "new"
-    assert run("backup", old).exit_code == 0
-    later(6)
-    run("retention", "erase", "--yes")
-    assert run("backup", new).exit_code == 0
-    url = db_session.get_bind().engine.url
-    libpq = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    name = f"{url.database}_old"
-    with psycopg.connect(libpq, dbname="postgres", autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    try:
-        fresh = url.set(database=name)
-        done = run("restore", old, "--keys", f"{new}.keys", url=fresh.render_as_string(hide_password=False))
-        assert done.exit_code == 0, done.output
-        engine = create_engine(fresh)
-        with engine.connect() as there:
-            ciphertext = text("SELECT count(*) FROM sealed.identities WHERE petition_id = :id")
-            assert there.execute(ciphertext, {"id": erased["id"]}).scalar() == 1, "the old dump holds the ciphertext"
-            sealed = text(store.sealed_of(":id"))
-            assert there.execute(sealed, {"id": erased["id"]}).scalar() is None
-            still = there.execute(sealed, {"id": other["id"]}).scalar()
-            (person,) = store.open_sealed(UUID(other["id"]), still)
-            assert person["name"] == NAME
-        engine.dispose()
-    finally:
-        with psycopg.connect(libpq, dbname="postgres", autocommit=True) as admin:
-            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
