@@ -5,6 +5,7 @@ from flask.cli import AppGroup
 
 from app.config import SettingsError
 from app.extensions import db
+from app.statistics.publishing import publish_due
 
 statistics = AppGroup("statistics", help="Published figures.")
 
@@ -13,7 +14,6 @@ statistics = AppGroup("statistics", help="Published figures.")
 def publish_command() -> None:
     """Publish the months that are closed and settled, as the worker does; what is published stays as it is."""
     from app import create_app
-    from app.statistics.publishing import publish_due
 
     try:
         with create_app(role="worker").app_context():
