@@ -46,6 +46,7 @@ CONTENT: Mapping[str, Content] = {
     "public.ratings": Content({"reason": "NULL"}),
     "public.supervision_orders": Content({"answer": "NULL", "reason": "public.kept_reason(t.reason)"}),
     "public.exclusions": Content({"note": "NULL"}),
+    "public.liftings": Content({"reason": "''"}),
     "public.attachments": Content(
         {"name": "''", "sha256": "NULL", "uploader_id": "NULL", "status": "'refused'", "refused_because": "'erased'"}
     ),

@@ -43,7 +43,7 @@ DROP INDEX ix_exclusions_once;
 CREATE UNIQUE INDEX ix_exclusions_once ON exclusions (petition_id, account_id, org_id) NULLS NOT DISTINCT WHERE lifting_id IS NULL;
 
 -- Who may ask and confirm: a petition office or discipline commission of the county or above, which sees the case itself.
-CREATE FUNCTION may_lift(petition uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+CREATE FUNCTION may_lift(petition uuid) RETURNS boolean LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
   SELECT current_setting('mj.kind', true) = 'staff'
      AND current_setting('mj.role', true) IN ('petition_office', 'county_discipline', 'upper_discipline')
      AND EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition)

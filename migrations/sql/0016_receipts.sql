@@ -18,3 +18,5 @@ GRANT SELECT, INSERT ON receipts TO mj_web;
 ALTER TABLE receipts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON receipts FOR SELECT TO mj_web USING (EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id));
 CREATE POLICY written ON receipts FOR INSERT TO mj_web WITH CHECK (current_setting('mj.kind', true) IN ('staff', 'petitioner'));
+-- Whoever files writes it with the case itself; nobody writes one on a case that they do not see.
+CREATE TRIGGER case_is_seen AFTER INSERT ON receipts FOR EACH ROW WHEN (current_user = 'mj_web') EXECUTE FUNCTION require_sight();

@@ -70,7 +70,7 @@ ALTER POLICY seen ON exclusions USING (
   AND EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id
                  AND (p.owner_org_id = nullif(current_setting('mj.org', true), '')::uuid
                       OR current_setting('mj.role', true) IN ('petition_office', 'county_discipline', 'upper_discipline'))));
-CREATE OR REPLACE FUNCTION may_lift(petition uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION may_lift(petition uuid) RETURNS boolean LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
   SELECT current_setting('mj.kind', true) = 'staff' AND clue_lets(petition)
      AND current_setting('mj.role', true) IN ('petition_office', 'county_discipline', 'upper_discipline')
      AND EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition)

@@ -17,6 +17,9 @@ import pytest
 from app import postgres
 from app.postgres import EmbeddedPostgres, PostgresError, Urls, prepare_cluster
 
+# Each starts and stops a server of its own.
+pytestmark = pytest.mark.slow
+
 ROOT = os.geteuid() == 0
 PROJECT = Path(postgres.__file__).parents[1]
 SMALL = {"shared_buffers": "16MB"}

@@ -39,6 +39,8 @@ WITHOUT_POLICY = {
     "holiday_years": "the calendar",
     "policy_overrides": "time limits in force",
     "clock_offset": "the clock of a demonstration",
+    "publications": "what was published is for everybody",
+    "published_figures": "what was published is for everybody",
     "opening_roles": "which roles may ask for an identity",
     "ledger_leaves": "the log is public and tells nothing of a case",
     "ledger_nodes": "the log is public",
@@ -85,6 +87,7 @@ class Attacked:
             text("UPDATE petitions SET excluded_org_ids = excluded_org_ids || :org"), {"org": [self.post("fenghua.office").org]}
         )
         session.execute(text("INSERT INTO account_resets SELECT gen_random_uuid(), a.id, 'password', b.id, now(), now() FROM staff_accounts a, staff_accounts b WHERE a.username = 'security' AND b.username = 'admin'"))
+        session.execute(text("INSERT INTO sealed.content_keys SELECT :c, sha256('x')"), {"c": self.case.id})
         session.execute(text("INSERT INTO job_runs VALUES (gen_random_uuid(), 'sweep', now(), now(), 1, 0)"))
         self.clue = session.scalar(text("SELECT CAST(id AS text) FROM clues"))
         session.execute(
@@ -269,6 +272,7 @@ CALLS = {
     "files_in_quarantine": "SELECT 1 WHERE files_in_quarantine() > 1000",  # a number for /metrics
     "genuine_paper": "SELECT * FROM genuine_paper((SELECT number FROM papers LIMIT 1), '%%')",
     "may_know": "SELECT 1 WHERE false",  # about accounts and bodies, of no case
+    "may_lift": "SELECT 1 WHERE may_lift(%(case)s)",
     "mj_excluded": "SELECT 1 WHERE false",  # see the test of what an id alone tells
     "mj_now": "SELECT 1 WHERE false",
     "mj_serves": "SELECT 1 WHERE mj_serves(%(case)s, 'system', %(case)s)",
@@ -408,7 +412,7 @@ def test_no_stranger_writes_into_another_case(attacked, stranger):
             for conflict in ("", "ON CONFLICT DO NOTHING", "RETURNING 1"):
                 found = outcome(web, f"INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, %s) {conflict}", (json.dumps(fresh),))
                 # One row a case: that there is one already is what a known id tells.
-                single = table in ("sealed.identities", "sealed.data_keys") and (isinstance(found, errors.UniqueViolation) or found == 0)
+                single = table in ("sealed.identities", "sealed.data_keys", "receipts") and (isinstance(found, errors.UniqueViolation) or found == 0)
                 if not isinstance(found, errors.InsufficientPrivilege) and not single:
                     accepted[f"{table} {conflict}"] = found
     assert accepted == {}
@@ -466,7 +470,7 @@ def test_a_unique_number_can_not_be_probed_without_having_it(attacked, stranger)
         "WHERE x.indisunique AND c.relnamespace IN ('public'::regnamespace, 'sealed'::regnamespace) AND c.relrowsecurity "
         "GROUP BY 1"
     )
-    keyed = {"id", "petition_id", "clue_id", "opening_id", "paper_id", "outbox_id"}
+    keyed = {"id", "petition_id", "clue_id", "opening_id", "paper_id", "outbox_id", "lifting_id"}
     assert {name for name, columns in names if not keyed & set(columns)} <= set(innocent)
     with attacked.as_(stranger) as web:
         probe = outcome(

@@ -234,6 +234,13 @@ _LEFTOVERS = (
     # A body where nobody of the columns serves has to withdraw.
     "INSERT INTO exclusions (id, petition_id, org_id, reason, since) SELECT gen_random_uuid(), :case, o.id, 'named_body', now() "
     "FROM organisations o WHERE NOT EXISTS (SELECT 1 FROM appointments a WHERE a.org_id = o.id) ORDER BY o.name LIMIT 1",
+    # Somebody of the same name was let in again.
+    "INSERT INTO liftings (id, petition_id, bearer_id, cleared_ids, account_id, role, org_id, at, reason) "
+    "SELECT gen_random_uuid(), :case, gen_random_uuid(), '{}', account_id, role, org_id, now(), '同名不是此人' FROM appointments "
+    "WHERE account_id = :someone LIMIT 1",
+    "INSERT INTO lifting_steps (lifting_id, step, petition_id, account_id, role, org_id, at) "
+    "SELECT id, 'confirm', petition_id, account_id, role, org_id, now() FROM liftings WHERE petition_id = :case",
+    "INSERT INTO recusal_subjects (petition_id, subject_id, kind) VALUES (:case, gen_random_uuid(), 'person')",
 )
 
 
