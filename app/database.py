@@ -13,7 +13,8 @@ from uuid import UUID
 
 import click
 import orjson
-from sqlalchemy import Row, Table, TextClause, text
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Engine, Row, Table, TextClause, event, text
 from sqlalchemy.exc import OperationalError
 
 from app import clock
@@ -77,6 +78,19 @@ def set_actor(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "
         },
     ).one()
     clock.offset_seconds.set(row[-1] or 0)
+
+
+@event.listens_for(Engine, "rollback")
+def _keep_prepared_statements(connection: Connection) -> None:
+    """Roll back below the driver, which would forget every statement it has prepared, in case one of their tables went with
+    the transaction. Here no table ever does, and planning a case anew takes longer than answering. The driver finds the
+    transaction ended; a connection that is broken is left to it.
+    """
+    if connection.invalidated:
+        return
+    pgconn = getattr(connection.connection.dbapi_connection, "pgconn", None)
+    if pgconn is not None and pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+        pgconn.exec_(b"ROLLBACK")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import event, text
@@ -181,3 +182,21 @@ def test_no_list_counts_all_rows(client, counted, as_staff):
     counted.clear()
     client.get("/api/v1/petitions?limit=1", headers=as_staff("fenghua.office"))
     assert [one for one in counted if "count(*)" in one.lower()] == []
+
+
+def test_a_refused_request_costs_no_statement_its_plan(client, place, new_key, as_staff):
+    """The driver forgets what it has prepared when it rolls back; planning the detail of a case anew takes longer than all else."""
+    office, (case,) = as_staff("shangtian.office"), file_many(client, place, new_key, 1)
+    for _ in range(8):
+        assert client.get(f"/api/v1/petitions/{case}", headers=office).status_code == 200
+
+    def prepared():
+        with db.engine.connect() as connection:
+            found = set(connection.execute(text("SELECT name FROM pg_prepared_statements WHERE statement LIKE '%case_reads%'")).scalars())
+            connection.rollback()
+            return found
+
+    before = prepared()
+    assert before
+    assert client.get(f"/api/v1/petitions/{uuid4()}", headers=office).status_code == 404
+    assert prepared() == before
