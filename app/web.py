@@ -65,7 +65,7 @@ class Text(fields.String):
     def __init__(self, limit: int, *, least: int = 0, **more: Any):
         self.limit, self.least = limit, least
         super().__init__(**more)
-        self.metadata = {**self.metadata, "maxLength": limit}
+        self.metadata = {**self.metadata, "maxLength": limit, **({"minLength": least} if least else {})}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> str:
         text = super()._deserialize(value, attr, data, **more)
