@@ -320,6 +320,7 @@ OTHER: Mapping[str, tuple[Notice, ...]] = {
 _MOVED = Notice("readers", "您参与的一项工作有新进展,请登录查看。", "Something you take part in has moved; please sign in.")
 _NEW = Notice("readers", "有一项工作需要您了解,请登录查看。", "There is something for you to know; please sign in.")
 _DECIDE = Notice("readers", "有一项提请待审批,请登录查看。", "A proposal waits for its decision; please sign in.")
+_TAKE_UP = Notice("clue_heads", "有一项工作需要您处理,请登录查看。", "There is something for you to see to; please sign in.")
 
 CLUE: Mapping[str, tuple[Notice, ...]] = {
     "clue_open": (_NEW,),
@@ -363,11 +364,9 @@ CLUE: Mapping[str, tuple[Notice, ...]] = {
     "clue_lapse_answer": (_MOVED,),
     "clue_add_reader": (_NEW,),
     "clue_remove_reader": NONE,
-    # Somebody dropped out.
-    "clue_pass_on": (
-        _NEW,
-        Notice("clue_heads", "有一项工作需要您处理,请登录查看。", "There is something for you to see to; please sign in."),
-    ),
+    # Somebody dropped out, or must withdraw.
+    "clue_pass_on": (_NEW, _TAKE_UP),
+    "clue_recuse": (_NEW, _TAKE_UP),
     "clue_message": (Notice("readers", "有新留言,请登录查看。", "There is a new word for you; please sign in."),),
 }
 

@@ -214,7 +214,7 @@ def case_view(petition_id: UUID, who: Identity) -> dict[str, Any]:
         found = db.session.execute(_CASE, {"petition_id": petition_id}).one_or_none()
     if found is None:
         raise Unknown()
-    return _view(found.Petition, found, who)
+    return _view(found.Petition, found._mapping, who)
 
 
 def act(
@@ -507,44 +507,39 @@ _PARTS = {
                            array_agg(CAST(e.facts ->> 'parent_id' AS uuid)) AS parents
                       FROM petition_events e WHERE e.petition_id = petitions.id) log""",
 }
+_COLUMNS = [literal_column(f"({part})").label(name) for name, part in _PARTS.items()]
 # The case with all of it in one round trip; what staff look at is put on record by the same statement.
-_CASE = select(Petition, *(literal_column(f"({part})").label(name) for name, part in _PARTS.items())).where(
-    Petition.id == bindparam("petition_id")
-)
+_CASE = select(Petition, *_COLUMNS).where(Petition.id == bindparam("petition_id"))
 _CASE_ON_RECORD = _CASE.add_cte(reads.LOOK)
-# The same of a case in hand, whether or not who acted on it still sees it.
-_FOLDER = text(
-    f"""
-    SELECT {", ".join(f"({part}) AS {name}" for name, part in _PARTS.items())}
-      FROM (SELECT CAST(:id AS uuid) AS id, CAST(:place AS text) AS division_code,
-                   CAST(:owner AS uuid) AS owner_org_id, CAST(:main AS uuid) AS main_org_id) AS petitions
-    """
-)
+_FOLDER = select(*_COLUMNS).where(Petition.id == bindparam("petition_id"))
 
 
 def _case_in_hand(petition: Petition, who: Identity) -> dict[str, Any]:
     """The locked case for its reader, as it is after what was done."""
-    values = {
-        "id": petition.id, "place": petition.division_code, "owner": petition.owner_org_id, "main": petition.main_org_id,
-    }  # fmt: skip
-    return _view(petition, db.session.execute(_FOLDER, values).one(), who)
+    found = db.session.execute(_FOLDER, {"petition_id": petition.id}).one_or_none()
+    if found is None:
+        # Who acted lost sight of the case by it.
+        place = db.session.scalar(select(Division.path).where(Division.code == petition.division_code))
+        return _view(petition, {**dict.fromkeys(_PARTS), "place": place}, who)
+    return _view(petition, found._mapping, who)
 
 
-def _view(petition: Petition, folder: Any, who: Identity) -> dict[str, Any]:
-    """The case for its reader. `folder`: its _PARTS."""
+def _view(petition: Petition, parts: Mapping[str, Any], who: Identity) -> dict[str, Any]:
+    """The case for its reader. `parts`: what hangs on it."""
     outsider = who.actor.kind == "petitioner"
-    events = [one for one in folder.log["events"] or [] if one["public"] or not outsider]
+    log = parts["log"] or {}
+    events = [one for one in log.get("events") or [] if one["public"] or not outsider]
     # A link between two cases shows only to whoever may see both.
-    shown = frozenset(folder.log["links"] or ())
-    name_of = folder.log["bodies"] or {}
+    shown = frozenset(log.get("links") or ())
+    name_of = log.get("bodies") or {}
     label = STATE_LABELS[PetitionState(petition.state)]
-    people = store.open_sealed(petition.id, folder.sealed)
+    people = store.open_sealed(petition.id, parts["sealed"])
     sealed = clues.public_part(petition.id) if outsider and petition.state == PetitionState.SEALED else None
     # What was said before is under seal; of an empty message nothing but its time is left.
-    messages = sealed["messages"] if sealed else [_message(one) for one in folder.messages or [] if one["body"]]
+    messages = sealed["messages"] if sealed else [_message(one) for one in parts["messages"] or [] if one["body"]]
     return {
         **{column.key: getattr(petition, column.key) for column in Petition.__table__.columns},
-        "place": folder.place,
+        "place": parts["place"],
         "state_label": label.zh,
         "state_label_en": label.en,
         "owner": name_of.get(str(petition.owner_org_id)),
@@ -555,12 +550,12 @@ def _view(petition: Petition, folder: Any, who: Identity) -> dict[str, Any]:
             *(sealed["timeline"] if sealed else []),
         ],
         "messages": messages,
-        "meetings": folder.meetings or [],
-        "attachments": folder.attachments or [],
+        "meetings": parts["meetings"] or [],
+        "attachments": parts["attachments"] or [],
         "people": people or [],
         "identity": _identity(petition, people),
-        "promises": [_stored_promise(one) for one in folder.deadlines or []],
-        "money": _totals(petition, folder.money or {}),
+        "promises": [_stored_promise(one) for one in parts["deadlines"] or []],
+        "money": _totals(petition, parts["money"] or {}),
     }
 
 

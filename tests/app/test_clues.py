@@ -598,7 +598,7 @@ def test_routing_and_the_steps_of_a_clue_stay_within_their_budgets(world, app):
     assert len(counted) <= BUDGETS["seal"], counted
     path = f"/api/v1/clues/{world.id}"
     for route, method, body, budget in (
-        ("", "GET", None, "detail"),
+        ("", "GET", None, "clue"),
         ("/actions/verify-realname", "POST", {"note": "x"}, "action"),
         ("/actions/accept", "POST", {}, "action"),
         ("/actions/assign", "POST", {"handler_id": clerk}, "action"),
