@@ -19,6 +19,7 @@ from app.pages.phone import RECEIPT_COOKIE, keep_receipt, kept_receipt, own_case
 from app.pages.story import promises, readable
 from app.pages.text import dress, page, pick, t
 from app.papers import service as papers
+from app.petitions import reading
 from app.petitions import service as petitions
 from app.petitions.limits import allow_filing
 from app.petitions.schemas import ACTIONS, CATEGORIES, WAYS, DisputeDraft, MessageDraft, PetitionDraft
@@ -366,7 +367,7 @@ def _written() -> dict[str, str]:
 def _case_page(written: dict[str, str], errors: dict[str, str]) -> Response:
     """The case; with `errors` (id of the field → what is wrong) every form keeps what was written into it."""
     with signed_in("receipt") as who:
-        view = petitions.case_view(own_case(who), who)
+        view = reading.case_view(own_case(who), who)
         given = papers.list_papers(own_case(who), who)
     return page(
         "case.html", 422 if errors else 200, written=written, errors=errors, done="done" in request.args, papers=given,

@@ -26,7 +26,7 @@ _ROUTINGS = ("dispatch", "rehandle", "reopen")
 
 
 def readable(view: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the template case.html, from a case view of app.petitions.service."""
+    """The values of the template case.html, from a case view of app.petitions.reading."""
     timeline = view["timeline"]
     actions = {one["name"] for one in view["allowed_actions"]}
     last_routing = max((n for n, one in enumerate(timeline) if one["event"] in _ROUTINGS), default=-1)

@@ -10,7 +10,7 @@ from app import calendar_store, clock, timeline, transitions
 from app.auth import Identity
 from app.errors import Conflict, Forbidden
 from app.extensions import db
-from app.petitions import service
+from app.petitions import reading, service
 from app.petitions.models import DeadlineRow, PetitionEventRow
 from workflows.petition import PetitionState
 from workflows.petition_guards import is_provincial_desk
@@ -23,7 +23,7 @@ _HANDLING = ("sign", "start", "submit_reply", "hand_over")
 def external_dossier(petition_id: UUID, who: Identity) -> dict[str, Any]:
     """Everything about a case that lies with the external authority, for a provincial desk to print.
 
-    Holds `case` (the view of app.petitions.service), `timeline` (its events, each with the kind of its actor),
+    Holds `case` (the view of app.petitions.reading), `timeline` (its events, each with the kind of its actor),
     `accused`, `rounds`, `opinions`, `passed` (deadlines that were missed), `external` and `printed_at`. The reading itself is noted on the timeline, out of the petitioner's sight.
     Raises Unknown, Forbidden (no provincial desk) and Conflict `not-with-external`.
     """
@@ -32,7 +32,7 @@ def external_dossier(petition_id: UUID, who: Identity) -> dict[str, Any]:
         raise Forbidden()
     if petition.state != PetitionState.EXTERNAL:
         raise Conflict("not-with-external", state=petition.state)
-    view = service.case_view(petition_id, who)
+    view = reading.case_view(petition_id, who)
     rows = timeline.log_of(petition_id)
     told = list(zip(view["timeline"], rows, strict=True))
     names = _names_of(_person(row) for row in rows)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.auth import Identity, still_signed_in
-from app.petitions import service
-from app.petitions.service import ROW
+from app.petitions import reading
+from app.petitions.reading import ROW
 
 PAGE = 2000
 
@@ -19,7 +19,7 @@ def rows(reader: Identity, query: Mapping[str, Any]) -> Iterator[list[Any]]:
     while True:
         # A transaction a page: a long download must hold no snapshot, and must end when the reader's right ends.
         with still_signed_in(reader, purpose="export") as who:
-            found = service.list_cases(page, who)
+            found = reading.list_cases(page, who)
         for item in found["items"]:
             yield [_cell(item[name]) for name in names]
         if not found["next"]:

@@ -11,7 +11,7 @@ from flask import Response, request, stream_with_context
 from app import idempotency
 from app.auth import signed_in, visitor
 from app.errors import Forbidden, Invalid
-from app.petitions import export, service
+from app.petitions import export, reading, service
 from app.petitions.limits import allow_filing
 from app.petitions.schemas import (
     ACTIONS,
@@ -32,6 +32,7 @@ from app.petitions.schemas import (
 from app.privacy import reads
 from app.web import MATCH_HEADER, Blueprint, Schema, version_of_request
 from workflows.actor import Role
+from workflows.petition import EVENT_LABELS, PetitionEvent
 
 petitions = Blueprint("petitions", __name__, url_prefix="/api/v1", description="信访事项 petitions")
 CHUNK = 64_000  # characters of an export that are sent at once
@@ -80,7 +81,7 @@ def register_intake(draft: dict[str, Any]) -> Any:
 def list_petitions(query: dict[str, Any]) -> Any:
     """The cases that I may see, newest first, with their next forced step."""
     with signed_in() as who:
-        return service.list_cases(query, who)
+        return reading.list_cases(query, who)
 
 
 @petitions.get("/petitions/search")
@@ -89,7 +90,7 @@ def list_petitions(query: dict[str, Any]) -> Any:
 def search_petitions(query: dict[str, Any]) -> Any:
     """Cases whose title or text holds the words; two characters at least."""
     with signed_in("staff"):
-        return service.search(query["q"], query["limit"])
+        return reading.search(query["q"], query["limit"])
 
 
 @petitions.get("/petitions/export.csv")
@@ -119,7 +120,7 @@ def export_petitions(query: dict[str, Any]) -> Response:
 def get_petition(petition_id: UUID) -> Any:
     """One case with timeline, messages, deadlines and what I may do."""
     with signed_in() as who:
-        return _with_etag(service.case_view(petition_id, who))
+        return _with_etag(reading.case_view(petition_id, who))
 
 
 @petitions.post("/petitions/<uuid:petition_id>/messages")
@@ -191,7 +192,7 @@ def _action_route(event: str, shape: type[Schema]) -> Callable[..., Any]:
             return _with_etag(service.act(petition_id, event, who, facts, version_of_request()))
 
     perform.__name__ = event
-    perform.__doc__ = f"{service.EVENT_LABELS[service.PetitionEvent(event)].zh} {event.replace('_', ' ')}."
+    perform.__doc__ = f"{EVENT_LABELS[PetitionEvent(event)].zh} {event.replace('_', ' ')}."
     view = petitions.doc(parameters=[MATCH_HEADER])(perform)
     view = petitions.response(200, PetitionView)(view)
     return petitions.arguments(shape)(view)

@@ -322,9 +322,9 @@ def test_between_two_pages_of_a_stream_the_connection_belongs_to_nobody(app, cas
 
 
 def test_an_exception_while_the_answer_is_streamed_leaves_no_actor(app, cases, signed, short_pages, monkeypatch):
-    from app.petitions import service
+    from app.petitions import reading
 
-    office, calls, true_list = signed("zhejiang.office"), [], service.list_cases
+    office, calls, true_list = signed("zhejiang.office"), [], reading.list_cases
 
     def fails_at_the_second(query, who):
         found = true_list(query, who)
@@ -333,7 +333,7 @@ def test_an_exception_while_the_answer_is_streamed_leaves_no_actor(app, cases, s
             raise Boom
         return found
 
-    monkeypatch.setattr(service, "list_cases", fails_at_the_second)
+    monkeypatch.setattr(reading, "list_cases", fails_at_the_second)
     answer = app.test_client().get("/api/v1/petitions/export.csv", headers=office, buffered=False)
     with pytest.raises(Boom):
         list(answer.iter_encoded())
@@ -372,12 +372,12 @@ def test_a_request_refused_before_its_transaction_acts_as_nobody(app, cases, sig
 
 @pytest.mark.parametrize("refusal", ["wrong kind", "another case", "an unexpected fault"])
 def test_a_request_refused_within_its_transaction_leaves_no_actor(app, cases, signed, monkeypatch, refusal):
-    from app.petitions import service
+    from app.petitions import reading
 
     headers = signed("shangtian.office")
     path = {"wrong kind": "/api/v1/my-data", "another case": f"/api/v1/petitions/{cases['330502']}"}.get(refusal, "/api/v1/petitions")
     if refusal == "an unexpected fault":
-        monkeypatch.setattr(service, "list_cases", lambda *_: 1 / 0)
+        monkeypatch.setattr(reading, "list_cases", lambda *_: 1 / 0)
     assert app.test_client().get(path, headers=headers).status_code in {"an unexpected fault": (500,)}.get(refusal, (403, 404))
     nothing_left()
 
