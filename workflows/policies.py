@@ -44,6 +44,9 @@ class Variant:
     unit: Unit
 
 
+# Of any unit. Above it an operator has mistyped, and the end could pass the last day that a date can have.
+LONGEST = 3660
+
 LADDER = Reminders(0.5, 3, "yellow", "red")
 # Three working days would cover all of a limit of three days or fewer, or of some hours.
 SHORT_LADDER = Reminders(0.5, 0, "yellow", "red")
@@ -109,7 +112,7 @@ class Policy:
     valid_from: date = date(2022, 5, 1)  # the day the Regulation came into force
 
     def __post_init__(self) -> None:
-        if self.amount <= 0 or self.unit not in ("C", "W", "H", "M", "Q"):
+        if not 0 < self.amount <= LONGEST or self.unit not in ("C", "W", "H", "M", "Q"):
             raise ValueError(f"{self.id}: {self.amount} {self.unit} is no period")
         if self.kind == "statutory" and not self.basis:
             raise ValueError(f"{self.id}: a statutory limit names its article")

@@ -13,10 +13,11 @@ from app.extensions import db
 from app.messages.models import OutboxMessage
 from app.petitions.models import DeadlineRow, Petition
 from app.supervision import sweeps
-from app.supervision.models import Holiday, HolidayYear, SupervisionOrder
+from app.supervision.models import Holiday, HolidayYear, PolicyOverride, SupervisionOrder
 from app.supervision.orders import issue_order
 from app.transitions import body_in_charge
 from tests.app.cases import Cases
+from workflows.policies import policies
 
 
 @pytest.fixture
@@ -304,3 +305,26 @@ def test_a_new_holiday_notice_moves_provisional_deadlines_once(cases, worker_app
     assert not deadline.provisional
     assert deadline.due_on > closed[-1]
     assert run(worker_app, sweeps.recompute_provisional).seen == 0
+
+
+# --- limits that an operator set -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amount", [0, -5, 2_000_000_000])
+def test_an_amount_that_is_no_period_is_named_in_the_log_and_the_preset_goes_on_to_hold(
+    cases, worker_app, db_session, caplog, amount
+):
+    changed = {"policy_id": "PT-05", "preset": "zhejiang", "valid_from": date(2022, 6, 1), "amount": amount}
+    also = {"policy_id": "PT-21", "preset": "zhejiang", "valid_from": date(2022, 6, 1), "amount": 7}
+    db_session.add_all(PolicyOverride(**one) for one in (changed, also))
+    db_session.commit()
+    calendar_store.forget()
+    with worker_app.app_context():
+        _calendar, versions = calendar_store.current()
+    try:
+        held = policies(versions, date(2026, 1, 1))
+        assert (held["PT-05"].amount, held["PT-21"].amount) == (60, 7)
+        assert f"PT-05 from 2022-06-01 with amount {amount} is no period" in caplog.text
+        assert cases.row(cases.file()).state == "filed"
+    finally:
+        calendar_store.forget()

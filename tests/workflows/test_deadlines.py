@@ -154,8 +154,9 @@ def test_row_that_claims_too_much_is_refused() -> None:
         replace(RULES["PT-21"], kind="statutory")
     with pytest.raises(ValueError, match="does not pause"):
         replace(RULES["PT-05"], pauses_on="suspension")
-    with pytest.raises(ValueError, match="no period"):
-        replace(RULES["PT-05"], amount=0)
+    for amount in (0, -1, 4000):
+        with pytest.raises(ValueError, match="no period"):
+            replace(RULES["PT-05"], amount=amount)
 
 
 def test_override_holds_from_its_day_and_for_its_preset_only() -> None:
