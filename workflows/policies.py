@@ -68,6 +68,10 @@ class Policy:
     stops: events that fulfil the duty although the case stays in `states`. Leaving both lists of states ends it too.
     restarts: a start event begins the count anew although the clock runs.
     counted_from: events, the latest of which the time counts from, although the clock starts later.
+    on_receipt: counts from the recorded receipt of the paper that the start event made, where that came later and nobody
+    proved at the start that the petitioner had it. The first record of a paper alone counts; none makes the time shorter.
+    priorities: only a case of one of these priorities has the limit (empty = every case).
+    after: only an expiry of one of these limits starts it (empty = any start).
     only_if, unless: facts that must be true, must not be true, at the start.
     pauses_on: what stops the count. pause_cap: most calendar days of pause (0 = no pause).
     extension_cap: most calendar days that approved extensions may add.
@@ -95,6 +99,9 @@ class Policy:
     stops: tuple[str, ...] = ()
     restarts: bool = False
     counted_from: tuple[str, ...] = ()
+    on_receipt: bool = False
+    priorities: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
     only_if: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
@@ -234,18 +241,18 @@ NATIONAL: tuple[Policy, ...] = (
            variants=(Variant("channel", "web", 0, "H"),)),
     # After the reply.
     Policy("PT-07", "申请复查", "Right to ask for review", 30, "C", "statutory", _law("三十五"),
-           starts=("deliver", "explain", "follow_parent"), restarts=True, reminders=WINDOW,
+           starts=("deliver", "explain", "follow_parent"), restarts=True, on_receipt=True, reminders=WINDOW,
            states=("resolved", "rated", "closed", "explained"), through=("dissatisfied", "escalated")),
     Policy("PT-08", "复查意见", "Review opinion", 30, "C", "statutory", _law("三十五"),
            starts=("ask_review", "expire"), entry=True, states=("reviewing",), breach="expire"),
     Policy("PT-09", "申请复核", "Right to ask for re-review", 30, "C", "statutory", _law("三十六"),
            starts=("give_review_opinion",), entry=True, states=("reviewed",), breach="lapse_review",
-           reminders=WINDOW),
+           on_receipt=True, reminders=WINDOW),
     Policy("PT-10", "复核意见", "Re-review opinion", 30, "C", "statutory", _law("三十六"),
            starts=("ask_recheck", "expire"), entry=True, states=("rechecking",), breach="expire",
            pauses_on="hearing", pause_cap=30),
     Policy("PT-13", "满意度评价", "Satisfaction rating", 30, "C", "working",
-           starts=("deliver",), entry=True, states=("resolved",), breach="lapse_rating", reminders=WINDOW),
+           starts=("deliver",), entry=True, states=("resolved",), breach="lapse_rating", on_receipt=True, reminders=WINDOW),
     # Supervision and the external authority.
     Policy("PT-20", "不满意核查", "Check of a dissatisfied rating", 3, "W", "working",
            starts=("rate", "change_rating"), entry=True, states=("dissatisfied",), breach="expire",

@@ -540,6 +540,108 @@ def test_hearing_time_is_excluded_in_re_review_only() -> None:
     assert (heard.raw, heard.due_day, heard.paused_days) == (date(2026, 4, 29), date(2026, 5, 6), 7)
     handling = only(read(log(*HANDLING, ("03-10 | hold_hearing | handling", {"days": 7}))), "PT-05")
     assert (handling.due_day, handling.paused_days) == (date(2026, 5, 6), 0)
+# --- receipt of the paper ----------------------------------------------------------------------------------------
+
+
+def receipt(when: str, on: str, made: str = "03-17", state: str = "resolved") -> CaseEvent:
+    """A delivery record: when it was written, the day on which it says the paper came, when the paper was made."""
+    facts = {"on": f"2026-{on}", "decided_at": moment(made).isoformat(), "method": "post"}
+    return CaseEvent("record_delivery", moment(when), state, facts)
+
+
+BROUGHT_BY_THE_CLOCK = channelled("letter", "03-17 | deliver | resolved")
+
+
+def windows(events: list[CaseEvent]) -> list[date | None]:
+    found = read(events)
+    return [only(found, policy_id).due_day for policy_id in ("PT-07", "PT-13")]
+
+
+def test_the_right_to_review_counts_from_the_day_on_which_the_paper_came() -> None:
+    assert windows(BROUGHT_BY_THE_CLOCK) == [date(2026, 4, 16)] * 2
+    found = read([*BROUGHT_BY_THE_CLOCK, receipt("03-27", "03-25")])
+    item = only(found, "PT-07")
+    assert (item.raw, item.due_day, item.started_at) == (date(2026, 4, 24), date(2026, 4, 24), moment("03-17"))
+    assert only(found, "PT-13").due_day == date(2026, 4, 24)
+    # Sunday 26 April 2026: the last day moves to Monday, as every statutory one does.
+    assert only(read([*BROUGHT_BY_THE_CLOCK, receipt("03-30", "03-27")]), "PT-07").due_day == date(2026, 4, 27)
+
+
+def test_only_the_first_delivery_of_a_paper_counts() -> None:
+    first = receipt("03-27", "03-25")
+    once = windows([*BROUGHT_BY_THE_CLOCK, first])
+    again = [receipt(f"04-{n:02}", f"04-{n:02}") for n in range(1, 25)]
+    assert windows([*BROUGHT_BY_THE_CLOCK, first, *again]) == once
+
+
+def test_nothing_lengthens_a_window_whose_paper_had_come_with_the_event() -> None:
+    late = receipt("04-10", "04-10")
+    online = channelled("web", "03-17 | deliver | resolved")
+    assert windows([*online, late]) == windows(online)
+    proved = [*channelled("letter"), *log(("03-17 | deliver | resolved", {"proof": "signed"}))]
+    assert windows([*proved, late]) == windows(proved)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{}, {"on": "soon"}, {"on": None}, {"decided_at": "yesterday"}, {"decided_at": None}, {"decided_at": "2026-03-17"}],
+    ids=str,
+)
+def test_a_record_that_names_no_day_or_no_paper_moves_nothing(facts: dict[str, object]) -> None:
+    whole = receipt("03-27", "03-25")
+    broken = replace(whole, facts={**whole.facts, **facts} if facts else {})
+    assert windows([*BROUGHT_BY_THE_CLOCK, broken]) == windows(BROUGHT_BY_THE_CLOCK)
+
+
+def test_a_record_of_an_earlier_paper_or_of_a_day_to_come_gives_no_more_time() -> None:
+    again = log(
+        "03-18 | rate | dissatisfied", "03-19 | rehandle | handling", "03-20 | submit_reply | investigated",
+        "03-23 | approve_reply | replied", "03-24 | deliver | resolved",
+    )  # fmt: skip
+    second = [*BROUGHT_BY_THE_CLOCK, *again]
+    before = runs(read(second), "PT-07")[-1].due_day
+    assert runs(read([*second, receipt("04-01", "03-30")]), "PT-07")[-1].due_day == before
+    own = receipt("04-01", "03-30", made="03-24")
+    assert runs(read([*second, own]), "PT-07")[-1].due_day == date(2026, 4, 29)
+    ahead = receipt("03-27", "12-31")
+    assert only(read([*BROUGHT_BY_THE_CLOCK, ahead]), "PT-07").raw == date(2026, 4, 26)
+
+
+def test_the_right_to_re_review_counts_from_the_review_opinion_that_came_later() -> None:
+    review = log("03-20 | ask_review | reviewing", "04-10 | give_review_opinion | reviewed")
+    plain = [*BROUGHT_BY_THE_CLOCK, *review]
+    assert only(read(plain), "PT-09").due_day == date(2026, 5, 11)
+    found = read([*plain, receipt("04-20", "04-20", made="04-10", state="reviewed")])
+    assert (only(found, "PT-09").due_day, only(found, "PT-09").forces) == (date(2026, 5, 20), "lapse_review")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.integers(-400, 400)), max_size=6),
+    st.sampled_from(["letter", "web", "visit", None]),
+)
+def test_no_delivery_record_makes_a_period_shorter_or_moves_any_other(
+    records: list[tuple[int, int]], channel: str | None
+) -> None:
+    case = channelled(channel, "03-17 | deliver | resolved")
+    more = [
+        CaseEvent(
+            "record_delivery",
+            moment("03-18") + timedelta(days=wait),
+            "resolved",
+            {"on": (date(2026, 3, 17) + timedelta(days=on)).isoformat(), "decided_at": moment("03-17").isoformat()},
+        )
+        for wait, on in records
+    ]
+    before, after = read(case), read([*case, *sorted(more, key=lambda event: event.at)])
+    assert len(before) == len(after)
+    for old, new in zip(before, after, strict=True):
+        if old.policy_id in ("PT-07", "PT-13") and old.live:
+            assert old.due_at <= new.due_at <= limit(old.policy, moment("03-18") + timedelta(days=90), CALENDAR).at
+        else:
+            assert old == new
+
+
     too_long = only(read(log(*recheck, ("04-10 | hold_hearing | rechecking", {"days": 700}))), "PT-10")
     assert too_long.paused_days == too_long.policy.pause_cap
 
