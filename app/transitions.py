@@ -239,6 +239,11 @@ _TAKES_OVER = {
 
 
 def _told(petition: Petition, event: str, log: list[CaseEvent], facts: dict[str, Any]) -> dict[str, Any]:
+    if event == PetitionEvent.MARK_URGENT:
+        return {**facts, "priority": petition.priority}
+    if event == PetitionEvent.EXPIRE:
+        # How long an office has for danger to life depends on whether anybody stands above it.
+        return {**facts, "level": petition.level}
     if event == "follow_parent" and petition.parent_id:
         log = timeline.as_case_events(timeline.log_of(petition.parent_id))
     if event not in _TAKES_OVER:

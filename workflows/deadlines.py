@@ -294,6 +294,8 @@ class _Reader:
 
     def _starts(self, policy: Policy, event: CaseEvent) -> bool:
         within, after = (*policy.states, *policy.through), event.to_state
+        if policy.after and event.facts.get("policy") not in policy.after:
+            return False
         named = event.event in policy.starts and after in within
         return named or (policy.entry and after in policy.states and self.state not in within)
 
@@ -434,8 +436,6 @@ def _days(event: CaseEvent) -> int:
     return days if isinstance(days, int) and days > 0 else 0
 
 
-def _co_org(event: CaseEvent) -> str:
-    return str(event.facts.get("co_org_id") or "")
 def _made_at(event: CaseEvent) -> datetime | None:
     """The instant of the event that made the paper of a delivery record; None when the record does not say."""
     try:
@@ -452,6 +452,8 @@ def _received_on(event: CaseEvent) -> date | None:
         return None
 
 
+def _co_org(event: CaseEvent) -> str:
+    return str(event.facts.get("co_org_id") or "")
 
 
 def _co_orgs(event: CaseEvent) -> list[str]:
