@@ -27,9 +27,10 @@ class CaseEvent:
     """One entry of a case's timeline: what happened, when (aware), the state it left the case in, and its facts.
 
     Facts read here: priority, level, simple, channel, anonymous, unreachable; days (approve_extension, approve_suspension,
-    hold_hearing); proof (deliver); decided_at, on (record_delivery: the instant of the event that made the paper, and the day
-    on which it reached the petitioner, both as ISO text); co_org_ids (dispatch and the start of a new round); co_org_id (add_co_handler, co_report: the
-    co-handling body); policy (on a system event: the id of the policy whose limit passed).
+    hold_hearing); proof (deliver); decided_at, on (record_delivery: the instant of the event that made the paper, and the
+    day on which it reached the petitioner, both as ISO text); co_org_ids (dispatch and the start of a new round);
+    co_org_id (add_co_handler, co_report: the co-handling body); policy (on a system event: the id of the policy whose
+    limit passed).
     """
 
     event: str
@@ -43,8 +44,8 @@ class Deadline:
     """One run of one clock.
 
     policy: the version the clock runs by. key: the co-handling body's id where each has a clock, else "".
-    started_at: instant from which the time counts, unless a paper was received later. raw: last day as counted, without extension, before it is moved
-    off a rest day (None for hours). due_day: last day in time (None for hours). due_at: first instant too late.
+    started_at: instant from which the time counts, unless the paper of that instant was received later. raw: last day as
+    counted, without extension, before it is moved off a rest day (None for hours). due_day: last day in time (None for hours). due_at: first instant too late.
     provisional: a holiday notice still to come may move it. paused_days: in the clock's own unit. extended_days:
     calendar days. live: it still runs. paused: it runs, but the count stands still now and due_at is the latest end.
     forces: the event the system sends at due_at, given the state the case is in; None when it sends none.
