@@ -1,5 +1,6 @@
 """The working-day calendar and the limits in force, read from the database once per process and kept for a minute."""
 
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,6 +16,8 @@ from workflows.calendar import WorkCalendar
 from workflows.clue_limits import CLUE_LIMITS
 from workflows.deadlines import PolicyIndex
 from workflows.policies import PRESETS, Policy, all_versions
+
+log = logging.getLogger("mingjian.limits")
 
 KEEP_SECONDS = 60
 _kept: dict[str, Any] = {}
@@ -66,7 +69,18 @@ def _read(preset: str) -> tuple[WorkCalendar, PolicyIndex, PolicyIndex]:
 
 
 def _overrides(limits: Iterable[Policy], rows: Any) -> tuple[Policy, ...]:
+    """The rows as versions of these limits. One whose amount is no period is left out, so that what held before it goes on
+    to hold: a slip of an operator must not take every limit of every case away."""
     known = {policy.id: policy for policy in limits}
-    return tuple(
-        replace(known[r.policy_id], amount=r.amount, valid_from=r.valid_from) for r in rows if r.policy_id in known
-    )
+    versions = []
+    for row in rows:
+        if row.policy_id not in known:
+            continue
+        try:
+            versions.append(replace(known[row.policy_id], amount=row.amount, valid_from=row.valid_from))
+        except ValueError:
+            log.error(
+                "policy_overrides: %s from %s with amount %d is no period and is left out", row.policy_id, row.valid_from,
+                row.amount,
+            )  # fmt: skip
+    return tuple(versions)

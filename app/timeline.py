@@ -24,7 +24,7 @@ PUBLIC_EVENTS = frozenset(
     "explain reopen ask_review give_review_opinion ask_recheck give_recheck_opinion lapse_review withdraw expire "
     "acknowledge_external urge_external record_external_end end_external follow_parent route_to_discipline "
     "approve_return expire_return split_from_parent unmerge record_money hold_meeting confirm_record dispute_record "
-    "renew_pin recuse_body lift_exclusion restore_exclusion".split()
+    "renew_pin recuse_body lift_exclusion restore_exclusion mark_urgent report_urgent record_delivery".split()
 )
 
 

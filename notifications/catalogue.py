@@ -97,6 +97,11 @@ PETITION: Mapping[str, tuple[Notice, ...]] = {
         _main("已转交本单位,请于{due}前签收。", "given to your body; sign in by {due}."),
         _co("本单位为协办单位,请登录查看。", "your body is a co-handler; please sign in."),
     ),
+    "mark_urgent": (
+        _owner("已列为紧急重大事项,请立即上报,时限{due}。", "marked as urgent or major: report it at once; limit {due}."),
+        _main("已列为紧急重大事项,请立即上报,时限{due}。", "marked as urgent or major: report it at once; limit {due}."),
+    ),
+    "report_urgent": (_petitioner("您反映的紧急情况已向上报告。", "the urgent matter was reported to those above."),),
     "add_co_handler": (_co("本单位为协办单位,请登录查看。", "your body is a co-handler; please sign in."),),
     "approve_return": (
         _petitioner("正在重新确定承办单位,最迟{due}。", "another body is being chosen, by {due}."),

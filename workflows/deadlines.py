@@ -18,7 +18,8 @@ from workflows.policies import Colour, Policy, Unit
 
 # Expiries of these clocks are no failing of the case: the system does on time, or late, what was due anyway.
 DONE_BY_SYSTEM = frozenset({"auto_register", "deliver"})
-LENGTHENING = frozenset({"approve_extension", "hold_hearing"})
+RECEIPT = "record_delivery"
+LENGTHENING = frozenset({"approve_extension", "hold_hearing", RECEIPT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,10 @@ class CaseEvent:
     """One entry of a case's timeline: what happened, when (aware), the state it left the case in, and its facts.
 
     Facts read here: priority, level, simple, channel, anonymous, unreachable; days (approve_extension, approve_suspension,
-    hold_hearing); co_org_ids (dispatch and the start of a new round); co_org_id (add_co_handler, co_report: the
-    co-handling body); policy (on a system event: the id of the policy whose limit passed).
+    hold_hearing); proof (deliver); decided_at, on (record_delivery: the instant of the event that made the paper, and the
+    day on which it reached the petitioner, both as ISO text); co_org_ids (dispatch and the start of a new round);
+    co_org_id (add_co_handler, co_report: the co-handling body); policy (on a system event: the id of the policy whose
+    limit passed).
     """
 
     event: str
@@ -41,8 +44,8 @@ class Deadline:
     """One run of one clock.
 
     policy: the version the clock runs by. key: the co-handling body's id where each has a clock, else "".
-    started_at: instant from which the time counts. raw: last day as counted, without extension, before it is moved
-    off a rest day (None for hours). due_day: last day in time (None for hours). due_at: first instant too late.
+    started_at: instant from which the time counts, unless the paper of that instant was received later. raw: last day as
+    counted, without extension, before it is moved off a rest day (None for hours). due_day: last day in time (None for hours). due_at: first instant too late.
     provisional: a holiday notice still to come may move it. paused_days: in the clock's own unit. extended_days:
     calendar days. live: it still runs. paused: it runs, but the count stands still now and due_at is the latest end.
     forces: the event the system sends at due_at, given the state the case is in; None when it sends none.
@@ -95,6 +98,8 @@ class _Clock:
     unit: Unit
     begun: int  # the number of the event that started it
     within: tuple[_Clock, ...]
+    unproved: bool  # whether the receipt of the paper that its start made is still to be recorded
+    received_at: datetime | None = None  # start of the day on which that paper came, when later
     extended: int = 0
     paused: int = 0
     paused_span: int = 0
@@ -104,7 +109,7 @@ class _Clock:
     breached: bool = False
 
     def due(self, calendar: WorkCalendar) -> Due:
-        due = _count(self.started_at, self.amount, self.unit, self.extended, self.paused, calendar)
+        due = _count(self.received_at or self.started_at, self.amount, self.unit, self.extended, self.paused, calendar)
         return min((due, *(main.due(calendar) for main in self.within)), key=lambda end: end.at)
 
     def resume(self, day: date, calendar: WorkCalendar) -> None:
@@ -228,6 +233,9 @@ class _Reader:
 
     def _lengthen(self, clock: _Clock, event: CaseEvent) -> None:
         policy = clock.policy
+        if event.event == RECEIPT and clock.unproved and _made_at(event) == clock.started_at:
+            self._receive(clock, event)
+            return
         extends = event.event == "approve_extension" and policy.extension_cap
         hears = event.event == "hold_hearing" and policy.pauses_on == "hearing"
         if not (extends or hears) or event.at >= clock.due(self.calendar).at:
@@ -237,6 +245,16 @@ class _Reader:
             clock.extended = min(clock.extended + days, policy.extension_cap)
         else:
             clock.paused = min(clock.paused + days, policy.pause_cap)
+
+    def _receive(self, clock: _Clock, event: CaseEvent) -> None:
+        """The first record counts, and a later one corrects nothing: no office may lengthen a case again and again."""
+        day = _received_on(event)
+        if day is None:
+            return
+        clock.unproved = False
+        day = min(day, shanghai_day(event.at))
+        if day > shanghai_day(clock.started_at):
+            clock.received_at = start_of_day(day)
 
     def _expire(self, event: CaseEvent, running: Sequence[_Clock]) -> None:
         """Ends the clocks whose expiry this event is."""
@@ -277,6 +295,8 @@ class _Reader:
 
     def _starts(self, policy: Policy, event: CaseEvent) -> bool:
         within, after = (*policy.states, *policy.through), event.to_state
+        if policy.after and event.facts.get("policy") not in policy.after:
+            return False
         named = event.event in policy.starts and after in within
         return named or (policy.entry and after in policy.states and self.state not in within)
 
@@ -290,7 +310,9 @@ class _Reader:
             amount = max(0, min(amount, policy.total_cap - self.suspended_days))
         counted = max((self.latest[name] for name in policy.counted_from if name in self.latest), default=event.at)
         begun = self.seen.total()
-        return _Clock(policy, key, counted, amount, unit, begun, self.ruling() if policy.within_main else ())
+        # On line a reply can be read from the event on, and a proof of delivery says that it has come.
+        unproved = policy.on_receipt and self.facts.get("channel") != "web" and not event.facts.get("proof")
+        return _Clock(policy, key, counted, amount, unit, begun, self.ruling() if policy.within_main else (), unproved)
 
     def deadlines(self) -> list[Deadline]:
         return [self._deadline(clock) for clock in self.clocks]
@@ -413,6 +435,22 @@ def _count(at: datetime, amount: int, unit: Unit, extended: int, paused: int, ca
 def _days(event: CaseEvent) -> int:
     days = event.facts.get("days")
     return days if isinstance(days, int) and days > 0 else 0
+
+
+def _made_at(event: CaseEvent) -> datetime | None:
+    """The instant of the event that made the paper of a delivery record; None when the record does not say."""
+    try:
+        return datetime.fromisoformat(str(event.facts.get("decided_at")))
+    except ValueError:
+        return None
+
+
+def _received_on(event: CaseEvent) -> date | None:
+    """The day on which a delivery record says that the paper came; None when it does not say."""
+    try:
+        return date.fromisoformat(str(event.facts.get("on")))
+    except ValueError:
+        return None
 
 
 def _co_org(event: CaseEvent) -> str:

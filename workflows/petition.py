@@ -100,6 +100,31 @@ class PetitionChart(HouseChart):
         | s.handling.to(s.handling, **_co_handler)
     )
 
+    # An urgent or major matter, whenever it shows itself, is reported at once to those above (Art 25). Neither moves the case.
+    _urgent = {"cond": [ask.is_intake_or_main_body, ask.is_not_recused]}
+    _mark = {**_urgent, "validators": needs("reason"), "on": do.raise_priority}
+    mark_urgent = (
+        s.registered.to(s.registered, **_mark)
+        | s.accepted.to(s.accepted, **_mark)
+        | s.dispatched.to(s.dispatched, **_mark)
+        | s.return_requested.to(s.return_requested, **_mark)
+        | s.signed.to(s.signed, **_mark)
+        | s.handling.to(s.handling, **_mark)
+        | s.suspended.to(s.suspended, **_mark)
+        | s.investigated.to(s.investigated, **_mark)
+    )
+    _report = {**_urgent, "validators": needs("note")}
+    report_urgent = (
+        s.registered.to(s.registered, **_report)
+        | s.accepted.to(s.accepted, **_report)
+        | s.dispatched.to(s.dispatched, **_report)
+        | s.return_requested.to(s.return_requested, **_report)
+        | s.signed.to(s.signed, **_report)
+        | s.handling.to(s.handling, **_report)
+        | s.suspended.to(s.suspended, **_report)
+        | s.investigated.to(s.investigated, **_report)
+    )
+
     # The body that received the case.
     sign = s.dispatched.to(s.signed, cond=_HANDLER, on=do.take_in_hand)
     auto_sign = s.dispatched.to(s.signed, cond=ask.is_system, on=do.sign_by_default)
@@ -203,7 +228,7 @@ class PetitionChart(HouseChart):
         s.replied, cond=[*_APPROVER, ask.did_not_write_reply, ask.co_reports_are_in], on=do.count_answer
     )
     deliver = s.replied.to(s.resolved, cond=ask.is_system) | s.replied.to(
-        s.resolved, cond=[ask.is_deliverer, ask.is_not_recused], validators=needs("proof")
+        s.resolved, cond=[ask.is_intake_or_main_body, ask.is_not_recused], validators=needs("proof")
     )
 
     # A bad rating goes up, and never to whoever gave the answer.
@@ -396,8 +421,14 @@ TABLE = PetitionChart.table = StepTable.of(PetitionChart)
 # Beside PT-05 the Zhejiang preset has PT-12, shorter and with the same effect.
 TIMED: Mapping[PetitionState, tuple[tuple[str, PetitionEvent | None], ...]] = {
     PetitionState.FILED: (("PT-00", PetitionEvent.AUTO_REGISTER),),
-    PetitionState.REGISTERED: (("PT-16", None), ("PT-01", PetitionEvent.EXPIRE)),
-    PetitionState.ACCEPTED: (("PT-16", None), ("PT-01", PetitionEvent.EXPIRE)),
+    PetitionState.REGISTERED: (
+        *(("PT-16", None), ("PT-25", None)),
+        *(("PT-01", PetitionEvent.EXPIRE), ("PT-16a", PetitionEvent.EXPIRE)),
+    ),
+    PetitionState.ACCEPTED: (
+        *(("PT-16", None), ("PT-25", None)),
+        *(("PT-01", PetitionEvent.EXPIRE), ("PT-16a", PetitionEvent.EXPIRE)),
+    ),
     PetitionState.DISPATCHED: (("PT-15", PetitionEvent.AUTO_SIGN),),
     PetitionState.RETURN_REQUESTED: (("PT-04a", PetitionEvent.EXPIRE_RETURN),),
     PetitionState.SIGNED: (("PT-14", None), ("PT-05", PetitionEvent.EXPIRE)),
@@ -407,7 +438,7 @@ TIMED: Mapping[PetitionState, tuple[tuple[str, PetitionEvent | None], ...]] = {
     PetitionState.REPLIED: (("PT-26", PetitionEvent.DELIVER),),
     PetitionState.RESOLVED: (("PT-13", PetitionEvent.LAPSE_RATING),),
     PetitionState.DISSATISFIED: (("PT-20", PetitionEvent.EXPIRE),),
-    PetitionState.ESCALATED: (("PT-22", PetitionEvent.EXPIRE),),
+    PetitionState.ESCALATED: (("PT-22", PetitionEvent.EXPIRE), ("PT-16b", PetitionEvent.EXPIRE)),
     PetitionState.EXTERNAL: (("PT-27", PetitionEvent.URGE_EXTERNAL), ("PT-27", PetitionEvent.END_EXTERNAL)),
     PetitionState.REVIEWING: (("PT-08", PetitionEvent.EXPIRE),),
     PetitionState.REVIEWED: (("PT-09", PetitionEvent.LAPSE_REVIEW),),

@@ -32,6 +32,11 @@ def take_charge(p: PetitionRecord, actor: Who, facts: Facts) -> None:
 
 
 @effect()
+def raise_priority(p: PetitionRecord, actor: Who, facts: Facts) -> None:
+    p.priority = "P0"
+
+
+@effect()
 def join_parent(p: PetitionRecord, actor: Who, facts: Facts) -> None:
     p.merges += 1
     p.parent_id = facts["parent_id"]

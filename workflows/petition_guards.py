@@ -140,8 +140,8 @@ def is_approver(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
 
 
 @guard("wrong-role", who=INTAKE | HANDLERS)
-def is_deliverer(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
-    """Who may hand over a printed reply: an intake office, or the body that wrote it."""
+def is_intake_or_main_body(p: PetitionRecord, actor: Who, facts: Facts) -> bool:
+    """Who hands over a printed reply and reports an urgent matter: an intake office, or the body that handles the case."""
     return _is_staff(actor, INTAKE) or (_is_staff(actor, HANDLERS) and is_of_main_body.ask(p, actor, facts))
 
 

@@ -56,6 +56,8 @@ class PetitionEvent(StrEnum):
     ADD_CO_HANDLER = "add_co_handler"
     APPROVE_RETURN = "approve_return"
     REFUSE_RETURN = "refuse_return"
+    MARK_URGENT = "mark_urgent"
+    REPORT_URGENT = "report_urgent"
     SIGN = "sign"
     REQUEST_RETURN = "request_return"
     START = "start"
@@ -141,6 +143,8 @@ EVENT_LABELS: dict[PetitionEvent, Label] = {
     PetitionEvent.ADD_CO_HANDLER: Label("增加协办单位", "add a co-handler"),
     PetitionEvent.APPROVE_RETURN: Label("同意退单", "agree to the return"),
     PetitionEvent.REFUSE_RETURN: Label("不同意退单", "refuse the return"),
+    PetitionEvent.MARK_URGENT: Label("列为紧急重大事项", "mark as urgent or major"),
+    PetitionEvent.REPORT_URGENT: Label("上报紧急重大事项", "report the urgent matter"),
     PetitionEvent.SIGN: Label("签收", "sign in"),
     PetitionEvent.REQUEST_RETURN: Label("申请退单", "ask to return the case"),
     PetitionEvent.START: Label("开始办理", "start handling"),

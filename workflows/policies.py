@@ -44,6 +44,9 @@ class Variant:
     unit: Unit
 
 
+# Of any unit. Above it an operator has mistyped, and the end could pass the last day that a date can have.
+LONGEST = 3660
+
 LADDER = Reminders(0.5, 3, "yellow", "red")
 # Three working days would cover all of a limit of three days or fewer, or of some hours.
 SHORT_LADDER = Reminders(0.5, 0, "yellow", "red")
@@ -65,6 +68,10 @@ class Policy:
     stops: events that fulfil the duty although the case stays in `states`. Leaving both lists of states ends it too.
     restarts: a start event begins the count anew although the clock runs.
     counted_from: events, the latest of which the time counts from, although the clock starts later.
+    on_receipt: counts from the recorded receipt of the paper that the start event made, where that came later and nobody
+    proved at the start that the petitioner had it. The first record of a paper alone counts; none makes the time shorter.
+    priorities: only a case of one of these priorities has the limit (empty = every case).
+    after: only an expiry of one of these limits starts it (empty = any start).
     only_if, unless: facts that must be true, must not be true, at the start.
     pauses_on: what stops the count. pause_cap: most calendar days of pause (0 = no pause).
     extension_cap: most calendar days that approved extensions may add.
@@ -92,6 +99,9 @@ class Policy:
     stops: tuple[str, ...] = ()
     restarts: bool = False
     counted_from: tuple[str, ...] = ()
+    on_receipt: bool = False
+    priorities: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
     only_if: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
@@ -109,7 +119,7 @@ class Policy:
     valid_from: date = date(2022, 5, 1)  # the day the Regulation came into force
 
     def __post_init__(self) -> None:
-        if self.amount <= 0 or self.unit not in ("C", "W", "H", "M", "Q"):
+        if not 0 < self.amount <= LONGEST or self.unit not in ("C", "W", "H", "M", "Q"):
             raise ValueError(f"{self.id}: {self.amount} {self.unit} is no period")
         if self.kind == "statutory" and not self.basis:
             raise ValueError(f"{self.id}: a statutory limit names its article")
@@ -135,6 +145,8 @@ class Policy:
 
     def applies_to(self, facts: Mapping[str, object]) -> bool:
         """Whether a case with these facts has this limit at all."""
+        if self.priorities and facts.get("priority") not in self.priorities:
+            return False
         return all(facts.get(name) for name in self.only_if) and not any(facts.get(name) for name in self.unless)
 
 
@@ -153,6 +165,8 @@ VISIBLE = (
     *("approve_extension", "approve_suspension", "resume", "resume_expired", "hold_hearing", "deliver", "expire"),
     *("recuse_body", "rehandle", "explain", "reopen", "ask_review", "give_review_opinion", "ask_recheck", "give_recheck_opinion"),
 )
+# What shows that a matter is urgent or major, where its priority says so (Art 25 counts from there).
+DISCOVERY = ("file", "register", "mark_urgent")
 # An anonymous petitioner, or one without an address, cannot be given a written notice (Art 23).
 NO_ADDRESS = ("anonymous", "unreachable")
 
@@ -174,7 +188,8 @@ def _row(preset: Sequence[Policy], policy_id: str) -> Policy:
 NATIONAL: tuple[Policy, ...] = (
     # From receipt to dispatch.
     Policy("PT-00", "登记", "Registration", 1, "W", "working",
-           starts=("file",), entry=True, states=("filed",), breach="auto_register", reminders=BLUE_CARD),
+           starts=("file",), entry=True, states=("filed",), breach="auto_register", reminders=BLUE_CARD,
+           variants=(Variant("priority", "P0", 1, "H"),)),
     Policy("PT-01", "信访部门转送、交办", "Petition office routes the matter", 15, "C", "statutory", _law("二十二"),
            starts=("file",), entry=True, states=("registered", "accepted"), through=("filed",), breach="expire"),
     Policy("PT-01a", "分级转送", "Routing at each level", 4, "C", "working", "国信发〔2014〕16号",
@@ -184,8 +199,19 @@ NATIONAL: tuple[Policy, ...] = (
            starts=("file",), states=("filed", "registered"), unless=NO_ADDRESS),
     Policy("PT-16", "首接单位分派", "Dispatch decision at the first office", 3, "W", "working",
            starts=("register", "auto_register"), entry=True, states=("registered", "accepted"), reminders=BLUE_CARD),
+    # Danger to life does not wait for a dispatch: from the filing on the case has two hours to be with a body, or it goes up.
+    Policy("PT-16a", "紧急事项分派", "Dispatch of an urgent matter", 2, "H", "working",
+           starts=DISCOVERY, entry=True, states=("registered", "accepted"), through=("filed",), breach="expire",
+           priorities=("P0",), reminders=SHORT_LADDER,
+           # Nobody but the external authority stands above the province: there the case is to be dealt with, not passed on.
+           variants=(Variant("level", 1, 24, "H"),)),
+    Policy("PT-16b", "上级分派紧急事项", "Dispatch of an urgent matter by the level above", 24, "H", "working",
+           starts=("expire",), states=("escalated",), breach="expire", after=("PT-16a", "PT-16b"), reminders=SHORT_LADDER,
+           variants=(Variant("level", 1, 5, "W"),)),
+    # A duty beside the handling: it moves no case away from who deals with it, and who neglects it gets an order.
     Policy("PT-25", "紧急重大事项上报", "Report of an urgent or major matter", 2, "H", "working", _law("二十五"),
-           reminders=SHORT_LADDER),
+           starts=DISCOVERY, states=("filed", "registered", "accepted", *RECEIVED, *WORK), through=("merged",),
+           stops=("report_urgent",), priorities=("P0",), opens_order=True, reminders=SHORT_LADDER),
     # The body that receives the case.
     Policy("PT-03", "转送后告知", "Notice after transfer", 15, "C", "statutory", _law("二十三") + "第三款",
            starts=("dispatch",), states=("dispatched", "signed"), through=("return_requested",), unless=NO_ADDRESS),
@@ -193,7 +219,7 @@ NATIONAL: tuple[Policy, ...] = (
            starts=("dispatch",), states=("dispatched", "signed"), reminders=WINDOW),
     Policy("PT-04a", "退单审核", "Decision on a return", 1, "W", "working",
            starts=("request_return",), entry=True, states=("return_requested",), breach="expire_return",
-           reminders=BLUE_CARD),
+           variants=(Variant("priority", "P0", 2, "H"),), reminders=BLUE_CARD),
     Policy("PT-14", "首次联系信访人", "First contact with the petitioner", 1, "W", "working",
            starts=("dispatch",), states=("signed",), through=("dispatched", "return_requested"),
            variants=(Variant("priority", "P0", 2, "H"), Variant("priority", "P1", 24, "H")), reminders=YELLOW_CARD),
@@ -231,18 +257,18 @@ NATIONAL: tuple[Policy, ...] = (
            variants=(Variant("channel", "web", 0, "H"),)),
     # After the reply.
     Policy("PT-07", "申请复查", "Right to ask for review", 30, "C", "statutory", _law("三十五"),
-           starts=("deliver", "explain", "follow_parent"), restarts=True, reminders=WINDOW,
+           starts=("deliver", "explain", "follow_parent"), restarts=True, on_receipt=True, reminders=WINDOW,
            states=("resolved", "rated", "closed", "explained"), through=("dissatisfied", "escalated")),
     Policy("PT-08", "复查意见", "Review opinion", 30, "C", "statutory", _law("三十五"),
            starts=("ask_review", "expire"), entry=True, states=("reviewing",), breach="expire"),
     Policy("PT-09", "申请复核", "Right to ask for re-review", 30, "C", "statutory", _law("三十六"),
            starts=("give_review_opinion",), entry=True, states=("reviewed",), breach="lapse_review",
-           reminders=WINDOW),
+           on_receipt=True, reminders=WINDOW),
     Policy("PT-10", "复核意见", "Re-review opinion", 30, "C", "statutory", _law("三十六"),
            starts=("ask_recheck", "expire"), entry=True, states=("rechecking",), breach="expire",
            pauses_on="hearing", pause_cap=30),
     Policy("PT-13", "满意度评价", "Satisfaction rating", 30, "C", "working",
-           starts=("deliver",), entry=True, states=("resolved",), breach="lapse_rating", reminders=WINDOW),
+           starts=("deliver",), entry=True, states=("resolved",), breach="lapse_rating", on_receipt=True, reminders=WINDOW),
     # Supervision and the external authority.
     Policy("PT-20", "不满意核查", "Check of a dissatisfied rating", 3, "W", "working",
            starts=("rate", "change_rating"), entry=True, states=("dissatisfied",), breach="expire",

@@ -48,6 +48,9 @@ KINDS = (
 KIND_OF = {event: kind for kind in KINDS for event in kind.events}
 NAMES = tuple(kind.name for kind in KINDS)
 
+# Rights to ask for a review count from the day on which the petitioner receives one of these (信访工作条例 Arts 35, 36).
+BEGIN_A_RIGHT = frozenset({"handling_opinion", "review_opinion"})
+
 # How a paper reaches the petitioner; the first is recorded when the petitioner opens it.
 ONLINE = "online"
 BY_HAND = ("post", "in_person", "refused")

@@ -14,13 +14,13 @@ from flask import current_app
 from sqlalchemy import insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app import calendar_store, clock, timeline
+from app import calendar_store, clock, timeline, transitions
 from app.auth import Identity
 from app.directory.models import Organisation
 from app.errors import Conflict, Forbidden, Invalid, Unknown
 from app.extensions import db
 from app.papers import words
-from app.papers.kinds import BY_HAND, KIND_OF, ONLINE, Kind
+from app.papers.kinds import BEGIN_A_RIGHT, BY_HAND, KIND_OF, ONLINE, Kind
 from app.papers.models import Paper, PaperDelivery
 from app.papers.printing import maker, to_pdf
 from app.papers.receipts import code_picture
@@ -28,7 +28,7 @@ from app.petitions.models import Petition, PetitionEventRow
 from app.petitions.receipts import ALPHABET
 from app.privacy import reads
 from workflows.actor import Role
-from workflows.deadlines import Deadline, deadlines
+from workflows.deadlines import RECEIPT, Deadline, deadlines
 from workflows.policies import policies
 
 # Who hands a paper over or posts it: the offices that take cases in, and whoever handles one.
@@ -80,6 +80,7 @@ def print_paper(petition_id: UUID, seq: int, who: Identity, *, opened: bool) -> 
     reads.record(petition_id, "paper", who, details={"seq": seq})
     if opened and who.actor.kind == "petitioner":
         db.session.execute(_ONLINE, _delivery_row(paper, ONLINE, clock.today(), who, ""))
+        _note_receipt(paper, ONLINE, clock.today(), who)
     return to_pdf("paper", paper.printed, paper.decided_at), paper.number
 
 
@@ -93,9 +94,29 @@ def record_delivery(petition_id: UUID, seq: int, who: Identity, delivery: Mappin
     assert delivery["method"] in BY_HAND
     row = _delivery_row(paper, delivery["method"], delivery["on"], who, delivery["note"])
     db.session.execute(_BY_HAND, row)
+    _note_receipt(paper, delivery["method"], delivery["on"], who)
     body = db.session.scalar(select(Organisation.name).where(Organisation.id == who.actor.org_id))
     # The note may name who signed for it, and the answer is kept with its idempotency key: it goes back without the note.
     return {name: value for name, value in _delivery({**row, "body": body}).items() if name != "note"}
+
+
+def _note_receipt(paper: Paper, method: str, on: date, who: Identity) -> None:
+    """Put the first delivery of a paper on the timeline, where the deadlines of the case are read from."""
+    if paper.kind not in BEGIN_A_RIGHT or _is_received(paper):
+        return
+    petition = transitions.lock(paper.petition_id)
+    # Asked again under the lock: somebody else may just have recorded the same paper.
+    if not _is_received(paper):
+        facts = {"decided_at": paper.decided_at, "method": method, "on": on}
+        transitions.record(petition, RECEIPT, who.actor, facts)
+
+
+def _is_received(paper: Paper) -> bool:
+    made = timeline.plain({"decided_at": paper.decided_at})
+    return any(
+        event.event == RECEIPT and event.facts.get("decided_at") == made["decided_at"]
+        for event in timeline.log_of(paper.petition_id)
+    )
 
 
 def verify_paper(number: str, code: str) -> dict[str, Any]:

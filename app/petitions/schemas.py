@@ -330,6 +330,8 @@ _FACTS: dict[str, dict[str, object]] = {
     "reject": {"reason_code": _one_of(REJECT_REASONS), "reason": _optional()},
     "accept": {},
     "dispatch": {"main_org_id": _org(), "co_org_ids": _orgs(), "note": _optional()},
+    "mark_urgent": {"reason": _reason()},
+    "report_urgent": {"note": _reason()},
     "add_co_handler": {"co_org_id": _org()},
     "approve_return": {"reason": _optional()},
     "refuse_return": {"reason": _reason()},

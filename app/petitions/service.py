@@ -134,7 +134,7 @@ def act(
     if event == "merge":
         recusal.follow_leading_case(petition, given["parent_id"])
     if event == "register":
-        # The first limits that differ by these two start with the dispatch, so nothing that runs already is moved.
+        # A limit that runs keeps the urgency it began with: nobody is rid of the clock of a danger by calling it a lesser one.
         petition.simple = given.get("simple", petition.simple)
         petition.priority = given.get("priority", petition.priority)
     if event in ("rate", "change_rating"):

@@ -142,9 +142,14 @@ def _remind(deadline_id: UUID, petition_id: UUID) -> str | None:
         return "outrun"
     _give_card(petition, policy.reminders.breach)
     _tell(petition, row, "overdue")
-    if policy.opens_order and not _has_order_since(petition.id, row.due_at):
+    if policy.opens_order and not _goes_up(petition, now) and not _has_order_since(petition.id, row.due_at):
         _issue_from(petition, max(petition.level - 1, 1))
     return "overdue"
+
+
+def _goes_up(petition: Petition, now: datetime) -> bool:
+    """Whether another sweep is just about to send the case up, which brings an order of its own."""
+    return petition.next_event == PetitionEvent.EXPIRE and petition.next_due_at is not None and petition.next_due_at <= now
 
 
 def _policy(policy_id: str, row: DeadlineRow) -> Policy:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from app import clock
 from app.papers import printing, receipts
-from tests.app.cases import VILLAGE
+from tests.app.cases import VILLAGE, Cases
 
 DRAFT = {
     "division_code": VILLAGE, "title": "村道工程账目不清", "body": "花了多少钱一直没有公开。", "category": "works",
@@ -41,7 +41,9 @@ class Office:
 
     def __init__(self, client, as_staff, new_key, **more):
         self.client, self.as_staff, self.new_key = client, as_staff, new_key
-        answer = client.post("/api/v1/petitions", json={**DRAFT, **more}, headers=new_key())
+        taker = more.pop("taken_in_by", None)
+        path, headers = ("/api/v1/intake/petitions", as_staff(taker)) if taker else ("/api/v1/petitions", {})
+        answer = client.post(path, json={**DRAFT, **more}, headers={**headers, **new_key()})
         assert answer.status_code == 201, answer.get_data(as_text=True)
         self.receipt = answer.json
         self.path = f"/api/v1/petitions/{answer.json['id']}"
@@ -373,6 +375,93 @@ def test_opening_a_paper_is_its_delivery_online_once_and_only_for_the_petitioner
     answered.pdf(paper)
     (sent,) = answered.papers("shangtian.office")[-1]["deliveries"]
     assert (sent["method"], sent["on"], sent["body"]) == ("online", clock.today().isoformat(), None)
+
+
+def review_until(office):
+    """Last day of the right to ask for a review, as the petitioner reads it."""
+    promises = office.client.get(office.path, headers=office.own).json["promises"]
+    return next(date.fromisoformat(one["due_on"]) for one in promises if one["policy"] == "PT-07")
+
+
+def of_a_letter(client, as_staff, new_key, cases):
+    """A case taken in from a letter whose reply nobody brought, so that the clock sent it."""
+    office = Office(client, as_staff, new_key, taken_in_by="shangtian.office", channel="letter")
+    office.accept()
+    office.hand_out()
+    law = "《信访工作条例》第三十二条"
+    office.act("shangtian.discipline", "submit-reply", findings=FINDINGS, legal_basis=law, outcome="explained")
+    office.act("shangtian.discipline.head", "approve-reply")
+    cases.act(office.receipt["id"], "deliver")
+    return office
+
+
+@pytest.fixture
+def sent_by_the_clock(client, as_staff, new_key, app, worker_app, db_session):
+    cases = Cases(app, worker_app, db_session)
+    office = of_a_letter(client, as_staff, new_key, cases)
+    before = review_until(office)
+    cases.travel(timedelta(days=9))
+    return office, before
+
+
+def deliver(office, username, paper, method="post", *, ago=0, expect=201):
+    headers = {**office.as_staff(username), **office.new_key()}
+    on = (clock.today() - timedelta(days=ago)).isoformat()
+    answer = office.client.post(
+        f"{office.path}/papers/{paper['seq']}/deliveries", json={"method": method, "on": on, "note": ""}, headers=headers
+    )
+    assert answer.status_code == expect, answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("method", ["post", "in_person", "refused"])
+def test_the_right_to_review_counts_from_the_day_on_which_the_paper_came(sent_by_the_clock, app, method):
+    office, before = sent_by_the_clock
+    paper = office.papers()[-1]
+    with app.app_context():
+        on = clock.today() - timedelta(days=2)
+        deliver(office, "shangtian.discipline", paper, method, ago=2)
+    after = review_until(office)
+    assert after > before and on + timedelta(days=30) <= after < on + timedelta(days=45)
+    timeline = office.client.get(office.path, headers=office.own).json["timeline"]
+    assert (timeline[-1]["event"], timeline[-1]["facts"]["on"]) == ("record_delivery", on.isoformat())
+
+
+def test_a_letter_writer_who_opens_the_paper_online_first_has_thirty_days_from_then(sent_by_the_clock):
+    office, before = sent_by_the_clock
+    office.pdf(office.papers()[-1])
+    opened = review_until(office)
+    assert opened > before
+    deliver(office, "shangtian.discipline", office.papers()[-1])
+    assert review_until(office) == opened
+
+
+def test_delivering_a_paper_again_and_again_lengthens_nothing(sent_by_the_clock, app, worker_app, db_session):
+    office, _before = sent_by_the_clock
+    paper = office.papers()[-1]
+    deliver(office, "shangtian.discipline", paper)
+    once = review_until(office)
+    cases = Cases(app, worker_app, db_session)
+    for _ in range(2):
+        cases.travel(timedelta(days=3))
+        deliver(office, "shangtian.discipline", paper)
+        office.pdf(paper)
+    assert review_until(office) == once
+    assert cases.events(office.receipt["id"]).count("record_delivery") == 1
+
+
+def test_the_first_day_on_which_a_paper_came_is_the_day_of_the_event_and_shortens_nothing(sent_by_the_clock):
+    office, before = sent_by_the_clock
+    deliver(office, "shangtian.discipline", office.papers()[-1], ago=9)
+    assert review_until(office) == before
+
+
+def test_a_paper_whose_receipt_was_proved_gives_no_more_time_however_late_it_is_recorded(
+    answered, app, worker_app, db_session
+):
+    before = review_until(answered)
+    Cases(app, worker_app, db_session).travel(timedelta(days=9))
+    deliver(answered, "shangtian.discipline", answered.papers()[-1])
+    assert review_until(answered) == before
 
 
 def test_a_head_request_delivers_nothing(answered, client):

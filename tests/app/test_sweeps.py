@@ -13,10 +13,11 @@ from app.extensions import db
 from app.messages.models import OutboxMessage
 from app.petitions.models import DeadlineRow, Petition
 from app.supervision import sweeps
-from app.supervision.models import Holiday, HolidayYear, SupervisionOrder
+from app.supervision.models import Holiday, HolidayYear, PolicyOverride, SupervisionOrder
 from app.supervision.orders import issue_order
 from app.transitions import body_in_charge
 from tests.app.cases import Cases
+from workflows.policies import policies
 
 
 @pytest.fixture
@@ -304,3 +305,82 @@ def test_a_new_holiday_notice_moves_provisional_deadlines_once(cases, worker_app
     assert not deadline.provisional
     assert deadline.due_on > closed[-1]
     assert run(worker_app, sweeps.recompute_provisional).seen == 0
+
+
+# --- danger to life ------------------------------------------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+
+
+def test_danger_to_life_that_nobody_takes_goes_up_within_two_hours_with_a_red_card_and_an_order(cases, worker_app, db_session):
+    case = cases.file(priority="P0")
+    cases.travel(HOUR)
+    run(worker_app, sweeps.sweep_due)
+    assert cases.events(case) == ["file", "auto_register"]
+    cases.travel(HOUR)
+    run(worker_app, sweeps.send_reminders)
+    run(worker_app, sweeps.sweep_due)
+    run(worker_app, sweeps.send_reminders)
+    row = cases.row(case)
+    assert (row.state, row.level, row.colour, row.supervised) == ("escalated", 3, "red", True)
+    assert [one.level for one in orders_of(db_session, case) if one.state == "issued"] == [3]
+    cases.travel(24 * HOUR)
+    run(worker_app, sweeps.sweep_due)
+    assert (cases.row(case).state, cases.row(case).level) == ("escalated", 2)
+
+
+def test_danger_to_life_that_is_given_out_in_time_stays_where_it_is(cases, worker_app):
+    case = cases.dispatched(priority="P0")
+    cases.act(case, "sign", cases.staff("fenghua.agri"))
+    cases.travel(3 * HOUR)
+    run(worker_app, sweeps.sweep_due)
+    assert (cases.row(case).state, cases.row(case).level) == ("signed", 4)
+
+
+def test_an_urgent_matter_that_is_not_reported_up_gets_a_red_card_and_an_order_and_keeps_its_handler(
+    cases, worker_app, db_session
+):
+    case = cases.handled()
+    cases.act(case, "mark_urgent", cases.staff("fenghua.agri"), reason="大坝渗水")
+    assert cases.row(case).priority == "P0"
+    cases.travel(HOUR)
+    run(worker_app, sweeps.send_reminders)
+    assert (cases.row(case).colour, orders_of(db_session, case)) == ("yellow", [])
+    cases.travel(HOUR)
+    run(worker_app, sweeps.send_reminders)
+    row = cases.row(case)
+    assert (row.state, row.colour, row.supervised) == ("handling", "red", True)
+    assert [one.level for one in orders_of(db_session, case)] == [3]
+
+
+def test_an_urgent_matter_reported_up_in_time_has_no_card(cases, worker_app, db_session):
+    case = cases.handled()
+    handler, card = cases.staff("fenghua.agri"), cases.row(case).colour
+    cases.act(case, "mark_urgent", handler, reason="大坝渗水")
+    cases.act(case, "report_urgent", handler, note="已报区委、区政府和联席会议办公室")
+    cases.travel(3 * HOUR)
+    run(worker_app, sweeps.send_reminders)
+    assert (cases.row(case).colour, orders_of(db_session, case)) == (card, [])
+
+
+# --- limits that an operator set -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amount", [0, -5, 2_000_000_000])
+def test_an_amount_that_is_no_period_is_named_in_the_log_and_the_preset_goes_on_to_hold(
+    cases, worker_app, db_session, caplog, amount
+):
+    changed = {"policy_id": "PT-05", "preset": "zhejiang", "valid_from": date(2022, 6, 1), "amount": amount}
+    also = {"policy_id": "PT-21", "preset": "zhejiang", "valid_from": date(2022, 6, 1), "amount": 7}
+    db_session.add_all(PolicyOverride(**one) for one in (changed, also))
+    db_session.commit()
+    calendar_store.forget()
+    with worker_app.app_context():
+        _calendar, versions = calendar_store.current()
+    try:
+        held = policies(versions, date(2026, 1, 1))
+        assert (held["PT-05"].amount, held["PT-21"].amount) == (60, 7)
+        assert f"PT-05 from 2022-06-01 with amount {amount} is no period" in caplog.text
+        assert cases.row(cases.file()).state == "filed"
+    finally:
+        calendar_store.forget()

@@ -87,8 +87,8 @@ DISSATISFIED = [*RESOLVED, "03-18 | rate | dissatisfied"]
 
 TIMED = {
     "filed": {("PT-00", "auto_register")},
-    "registered": {("PT-01", "expire")},
-    "accepted": {("PT-01", "expire")},
+    "registered": {("PT-01", "expire"), ("PT-16a", "expire")},
+    "accepted": {("PT-01", "expire"), ("PT-16a", "expire")},
     "dispatched": {("PT-15", "auto_sign")},
     "return_requested": {("PT-04a", "expire_return")},
     "signed": {("PT-05", "expire")},
@@ -98,7 +98,7 @@ TIMED = {
     "replied": {("PT-26", "deliver")},
     "resolved": {("PT-13", "lapse_rating")},
     "dissatisfied": {("PT-20", "expire")},
-    "escalated": {("PT-22", "expire")},
+    "escalated": {("PT-22", "expire"), ("PT-16b", "expire")},
     "external": {("PT-27", "urge_external")},
     "reviewing": {("PT-08", "expire")},
     "reviewed": {("PT-09", "lapse_review")},
@@ -127,7 +127,7 @@ def test_every_state_and_event_of_the_table_is_one_of_the_chart(preset: tuple[Po
 
 
 def test_every_row_of_the_reference_table_is_present() -> None:
-    numbers = {f"PT-{n:02}" for n in range(29)} | {"PT-01a", "PT-04a", "PT-05m"}
+    numbers = {f"PT-{n:02}" for n in range(29)} | {"PT-01a", "PT-04a", "PT-05m", "PT-16a", "PT-16b"}
     assert {row.id for row in NATIONAL} == numbers - {"PT-11", "PT-12"}
     assert {row.id for row in ZHEJIANG} == numbers
     assert {row.preset for row in ZHEJIANG} == {"zhejiang"}
@@ -154,8 +154,9 @@ def test_row_that_claims_too_much_is_refused() -> None:
         replace(RULES["PT-21"], kind="statutory")
     with pytest.raises(ValueError, match="does not pause"):
         replace(RULES["PT-05"], pauses_on="suspension")
-    with pytest.raises(ValueError, match="no period"):
-        replace(RULES["PT-05"], amount=0)
+    for amount in (0, -1, 4000):
+        with pytest.raises(ValueError, match="no period"):
+            replace(RULES["PT-05"], amount=amount)
 
 
 def test_override_holds_from_its_day_and_for_its_preset_only() -> None:
@@ -215,6 +216,114 @@ def test_sign_in_and_first_contact_depend_on_the_priority(priority: str, sign: s
     assert only(found, "PT-15").due_at == moment(sign)
     assert only(found, "PT-14").due_at == moment(contact)
     assert (only(found, "PT-15").due_day is None) == (priority != "P2")
+
+
+# --- danger to life ----------------------------------------------------------------------------------------------
+
+DANGER: tuple[str, dict[str, object]] = ("2026-03-06 18:00 | file | filed", {"priority": "P0", "level": 4})
+
+
+def forced(found: list[Deadline]) -> tuple[str, str | None, datetime]:
+    item = next_forced(found)
+    assert item is not None
+    return item.policy_id, item.forces, item.due_at
+
+
+def test_danger_to_life_is_under_a_clock_of_hours_from_the_filing_on() -> None:
+    # A Friday evening: hours run through the weekend.
+    found = read(log(DANGER))
+    assert forced(found) == ("PT-00", "auto_register", moment("2026-03-06 19:00"))
+    for policy_id in ("PT-16a", "PT-25"):
+        item = only(found, policy_id)
+        assert (item.started_at, item.due_at) == (moment("2026-03-06 18:00"), moment("2026-03-06 20:00"))
+    assert forced(read(log(DANGER, "2026-03-06 19:00 | auto_register | registered"))) == (
+        "PT-16a", "expire", moment("2026-03-06 20:00"),
+    )  # fmt: skip
+    accepted = read(log(DANGER, "2026-03-06 18:30 | register | registered", "2026-03-06 19:30 | accept | accepted"))
+    assert forced(accepted) == ("PT-16a", "expire", moment("2026-03-06 20:00"))
+
+
+@pytest.mark.parametrize("priority", ["P1", "P2", "P3", None])
+def test_no_other_case_has_the_limits_of_danger_to_life(priority: str | None) -> None:
+    facts: dict[str, object] = {"priority": priority} if priority else {}
+    found = read(log(("03-02 | file | filed", facts), *ACCEPTED[1:]))
+    assert not {"PT-16a", "PT-16b", "PT-25"} & {item.policy_id for item in found}
+
+
+def test_a_dispatch_ends_the_clock_of_the_office_and_the_sign_in_takes_over() -> None:
+    found = read(log(DANGER, *(f"2026-03-06 18:{n} | {step}" for n, step in (
+        (10, "register | registered"), (20, "accept | accepted"), (30, "dispatch | dispatched")))))  # fmt: skip
+    assert (only(found, "PT-16a").live, only(found, "PT-16a").breached) == (False, False)
+    assert forced(found) == ("PT-15", "auto_sign", moment("2026-03-06 20:30"))
+
+
+UP = [
+    DANGER,
+    "2026-03-06 19:00 | auto_register | registered",
+    ("2026-03-06 20:00 | expire | escalated", {"policy": "PT-16a", "level": 3}),
+]
+
+
+def test_danger_that_nobody_takes_goes_up_and_has_a_day_at_each_level() -> None:
+    found = read(log(*UP))
+    assert (only(found, "PT-16a").breached, only(found, "PT-25").breached) == (True, True)
+    assert forced(found) == ("PT-16b", "expire", moment("2026-03-07 20:00"))
+    city: tuple[str, dict[str, object]] = (
+        "2026-03-07 20:00 | expire | escalated", {"policy": "PT-16b", "level": 2},
+    )  # fmt: skip
+    assert forced(read(log(*UP, city))) == ("PT-16b", "expire", moment("2026-03-08 20:00"))
+    province: tuple[str, dict[str, object]] = (
+        "2026-03-08 20:00 | expire | escalated", {"policy": "PT-16b", "level": 1},
+    )  # fmt: skip
+    # The province has the time of a supervision order: nobody but the external authority is above it.
+    found = read(log(*UP, city, province))
+    assert runs(found, "PT-16b")[-1].due_day == date(2026, 3, 13)
+    taken = read(log(*UP, "2026-03-07 08:00 | rehandle | handling"))
+    assert forced(taken)[0] == "PT-21"
+    assert not runs(taken, "PT-16b")[-1].live
+
+
+def test_a_case_under_supervision_for_another_reason_has_the_time_of_the_order() -> None:
+    rated = [("03-02 | file | filed", {"priority": "P0"}), *RESOLVED[1:], "03-18 | rate | escalated"]
+    assert forced(read(log(*rated)))[0] == "PT-22"
+    late = [("03-02 | file | filed", {"priority": "P0"}), *DISPATCHED[1:], "03-04 | sign | signed"]
+    found = read(log(*late, ("05-07 | expire | escalated", {"policy": "PT-05"})))
+    assert forced(found)[0] == "PT-22"
+
+
+def test_the_report_of_an_urgent_matter_counts_from_discovery_and_ends_with_the_report() -> None:
+    later = ("03-10 | mark_urgent | handling", {"priority": "P0"})
+    item = only(read(log(*HANDLING, later)), "PT-25")
+    assert (item.started_at, item.due_at, item.forces) == (moment("03-10"), moment("2026-03-10 11:00"), None)
+    assert item.policy.opens_order and item.policy.reminders.breach == "red"
+    done = only(read(log(*HANDLING, later, "2026-03-10 10:00 | report_urgent | handling")), "PT-25")
+    assert (done.live, done.met_at, done.breached) == (False, moment("2026-03-10 10:00"), False)
+    late = only(read(log(*HANDLING, later, "2026-03-10 12:00 | report_urgent | handling")), "PT-25")
+    assert (late.met_at, late.breached) == (moment("2026-03-10 12:00"), True)
+    raised = read(log("03-02 | file | filed", ("03-03 | register | registered", {"priority": "P0"})))
+    assert only(raised, "PT-25").due_at == only(raised, "PT-16a").due_at == moment("2026-03-03 11:00")
+
+
+def test_the_duty_to_report_stays_when_the_case_is_dispatched_merged_or_called_less_urgent() -> None:
+    lower = ("2026-03-06 18:10 | register | registered", {"priority": "P2"})
+    for more in ("2026-03-06 18:20 | merge | merged", "2026-03-06 18:20 | accept | accepted"):
+        assert only(read(log(DANGER, lower, more)), "PT-25").live
+    assert forced(read(log(DANGER, lower))) == ("PT-16a", "expire", moment("2026-03-06 20:00"))
+
+
+def test_marking_a_matter_as_urgent_again_does_not_move_the_report_that_is_due() -> None:
+    first, again = (
+        (f"2026-03-10 {hour}:00 | mark_urgent | handling", {"priority": "P0"}) for hour in ("09", "10")
+    )
+    assert only(read(log(*HANDLING, first, again)), "PT-25").due_at == moment("2026-03-10 11:00")
+
+
+def test_a_return_of_danger_to_life_is_decided_within_two_hours_and_starts_the_clock_anew() -> None:
+    sent = [DANGER, "2026-03-06 18:10 | register | registered", "2026-03-06 18:20 | accept | accepted"]
+    asked = [*sent, "2026-03-06 18:30 | dispatch | dispatched", "2026-03-06 19:00 | request_return | return_requested"]
+    assert forced(read(log(*asked))) == ("PT-04a", "expire_return", moment("2026-03-06 21:00"))
+    back = read(log(*asked, "2026-03-06 20:30 | approve_return | registered"))
+    assert forced(back) == ("PT-16a", "expire", moment("2026-03-06 22:30"))
 
 
 def test_priority_set_at_filing_still_counts_at_dispatch() -> None:
@@ -429,6 +538,108 @@ def test_a_reply_of_a_second_round_on_line_is_delivered_at_once_too() -> None:
     again = ["03-19 | rehandle | handling", "03-20 | submit_reply | investigated", "03-23 | approve_reply | replied"]
     found = read(channelled("web", "03-17 | deliver | resolved", "03-18 | rate | dissatisfied", *again))
     assert runs(found, "PT-26")[-1].due_at == moment("03-23")
+
+
+# --- receipt of the paper ----------------------------------------------------------------------------------------
+
+
+def receipt(when: str, on: str, made: str = "03-17", state: str = "resolved") -> CaseEvent:
+    """A delivery record: when it was written, the day on which it says the paper came, when the paper was made."""
+    facts = {"on": f"2026-{on}", "decided_at": moment(made).isoformat(), "method": "post"}
+    return CaseEvent("record_delivery", moment(when), state, facts)
+
+
+BROUGHT_BY_THE_CLOCK = channelled("letter", "03-17 | deliver | resolved")
+
+
+def windows(events: list[CaseEvent]) -> list[date | None]:
+    found = read(events)
+    return [only(found, policy_id).due_day for policy_id in ("PT-07", "PT-13")]
+
+
+def test_the_right_to_review_counts_from_the_day_on_which_the_paper_came() -> None:
+    assert windows(BROUGHT_BY_THE_CLOCK) == [date(2026, 4, 16)] * 2
+    found = read([*BROUGHT_BY_THE_CLOCK, receipt("03-27", "03-25")])
+    item = only(found, "PT-07")
+    assert (item.raw, item.due_day, item.started_at) == (date(2026, 4, 24), date(2026, 4, 24), moment("03-17"))
+    assert only(found, "PT-13").due_day == date(2026, 4, 24)
+    # Sunday 26 April 2026: the last day moves to Monday, as every statutory one does.
+    assert only(read([*BROUGHT_BY_THE_CLOCK, receipt("03-30", "03-27")]), "PT-07").due_day == date(2026, 4, 27)
+
+
+def test_only_the_first_delivery_of_a_paper_counts() -> None:
+    first = receipt("03-27", "03-25")
+    once = windows([*BROUGHT_BY_THE_CLOCK, first])
+    again = [receipt(f"04-{n:02}", f"04-{n:02}") for n in range(1, 25)]
+    assert windows([*BROUGHT_BY_THE_CLOCK, first, *again]) == once
+
+
+def test_nothing_lengthens_a_window_whose_paper_had_come_with_the_event() -> None:
+    late = receipt("04-10", "04-10")
+    online = channelled("web", "03-17 | deliver | resolved")
+    assert windows([*online, late]) == windows(online)
+    proved = [*channelled("letter"), *log(("03-17 | deliver | resolved", {"proof": "signed"}))]
+    assert windows([*proved, late]) == windows(proved)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{}, {"on": "soon"}, {"on": None}, {"decided_at": "yesterday"}, {"decided_at": None}, {"decided_at": "2026-03-17"}],
+    ids=str,
+)
+def test_a_record_that_names_no_day_or_no_paper_moves_nothing(facts: dict[str, object]) -> None:
+    whole = receipt("03-27", "03-25")
+    broken = replace(whole, facts={**whole.facts, **facts} if facts else {})
+    assert windows([*BROUGHT_BY_THE_CLOCK, broken]) == windows(BROUGHT_BY_THE_CLOCK)
+
+
+def test_a_record_of_an_earlier_paper_or_of_a_day_to_come_gives_no_more_time() -> None:
+    again = log(
+        "03-18 | rate | dissatisfied", "03-19 | rehandle | handling", "03-20 | submit_reply | investigated",
+        "03-23 | approve_reply | replied", "03-24 | deliver | resolved",
+    )  # fmt: skip
+    second = [*BROUGHT_BY_THE_CLOCK, *again]
+    before = runs(read(second), "PT-07")[-1].due_day
+    assert runs(read([*second, receipt("04-01", "03-30")]), "PT-07")[-1].due_day == before
+    own = receipt("04-01", "03-30", made="03-24")
+    assert runs(read([*second, own]), "PT-07")[-1].due_day == date(2026, 4, 29)
+    ahead = receipt("03-27", "12-31")
+    assert only(read([*BROUGHT_BY_THE_CLOCK, ahead]), "PT-07").raw == date(2026, 4, 26)
+
+
+def test_the_right_to_re_review_counts_from_the_review_opinion_that_came_later() -> None:
+    review = log("03-20 | ask_review | reviewing", "04-10 | give_review_opinion | reviewed")
+    plain = [*BROUGHT_BY_THE_CLOCK, *review]
+    assert only(read(plain), "PT-09").due_day == date(2026, 5, 11)
+    found = read([*plain, receipt("04-20", "04-20", made="04-10", state="reviewed")])
+    assert (only(found, "PT-09").due_day, only(found, "PT-09").forces) == (date(2026, 5, 20), "lapse_review")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.integers(-400, 400)), max_size=6),
+    st.sampled_from(["letter", "web", "visit", None]),
+)
+def test_no_delivery_record_makes_a_period_shorter_or_moves_any_other(
+    records: list[tuple[int, int]], channel: str | None
+) -> None:
+    case = channelled(channel, "03-17 | deliver | resolved")
+    more = [
+        CaseEvent(
+            "record_delivery",
+            moment("03-18") + timedelta(days=wait),
+            "resolved",
+            {"on": (date(2026, 3, 17) + timedelta(days=on)).isoformat(), "decided_at": moment("03-17").isoformat()},
+        )
+        for wait, on in records
+    ]
+    before, after = read(case), read([*case, *sorted(more, key=lambda event: event.at)])
+    assert len(before) == len(after)
+    for old, new in zip(before, after, strict=True):
+        if old.policy_id in ("PT-07", "PT-13") and old.live:
+            assert old.due_at <= new.due_at <= limit(old.policy, moment("03-18") + timedelta(days=90), CALENDAR).at
+        else:
+            assert old == new
 
 
 # --- extension ---------------------------------------------------------------------------------------------------

@@ -219,6 +219,15 @@ STORIES = {
         ],
         {"extension_requested_by": None, "reply_returns": 1, "reply_author_id": None},
     ),
+    "an urgent matter is marked and reported without moving the case": (
+        [
+            (OFFICE, "register", {}, "registered"),
+            (OFFICE, "mark_urgent", {"reason": "a child is ill"}, "registered"),
+            *INTAKE[1:],
+            (TOWN, "report_urgent", {"note": "to the committee and the government"}, "dispatched"),
+        ],
+        {"priority": "P0", "main_org_id": "town", "owner_org_id": "county office"},
+    ),
     "hearing and mediation are notes": (
         [
             *INTAKE,
