@@ -265,6 +265,7 @@ def test_what_is_open_to_everybody_says_nothing_of_a_case(attacked):
 CALLS = {
     "apply_data_request": "SELECT apply_data_request(id) FROM unnest(%(ids)s::uuid[]) id",
     "bigrams": "SELECT 1 WHERE false",  # reads no table
+    "clue_is_seen": "SELECT 1 FROM unnest(%(ids)s::uuid[]) id WHERE clue_is_seen(id)",
     "clue_lets": "SELECT 1 WHERE false",  # see the test of what an id alone tells
     "clues_headed": "SELECT clues_headed()",
     "clues_read": "SELECT clues_read()",
@@ -279,6 +280,7 @@ CALLS = {
     "mj_setting": "SELECT 1 WHERE false",
     "mj_wrote": "SELECT 1 WHERE mj_wrote(%(case)s)",
     "open_clue": "SELECT open_clue(jsonb_build_object('clue', jsonb_build_object('petition_id', %(case)s::text)), 'x')",
+    "opening_in_force": "SELECT 1 FROM unnest(%(ids)s::uuid[] || %(case)s::uuid) id WHERE opening_in_force(id)",
     "receipt_petition": "SELECT 1 WHERE receipt_petition(%(serial)s, '%%') IS NOT NULL OR receipt_petition(%(serial)s, NULL) IS NOT NULL",
     "recoverable_petitions": "SELECT recoverable_petitions(x) FROM unnest(ARRAY['', '%%', NULL]) x",
     "search_petitions": "SELECT search_petitions(x, 200) FROM unnest(ARRAY[%(secret)s, '', '%%', '__', '请查明', NULL]) x",
