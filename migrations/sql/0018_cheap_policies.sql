@@ -34,3 +34,7 @@ ALTER POLICY seen ON sealed.identities USING (
 ALTER POLICY of_a_clue ON sealed.data_keys USING (
   petition_id IN (SELECT clues_read())
   OR (current_setting('mj.kind', true) = 'petitioner' AND clue_is_seen(petition_id)));
+
+-- 4. How to search depends on how frequent the word is and how large the area: a plan kept for any word reads every case that
+-- holds a frequent one.
+ALTER FUNCTION search_petitions(text, integer) SET plan_cache_mode = force_custom_plan;

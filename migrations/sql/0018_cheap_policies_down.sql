@@ -1,3 +1,5 @@
+ALTER FUNCTION search_petitions(text, integer) RESET plan_cache_mode;
+
 ALTER POLICY excluded ON petitions USING (
   nullif(current_setting('mj.org', true), '')::uuid = ANY (excluded_org_ids) IS NOT TRUE
   AND nullif(current_setting('mj.person', true), '')::uuid = ANY (excluded_account_ids) IS NOT TRUE
