@@ -120,6 +120,7 @@ def tells(answer, hidden):
 # Injection
 
 
+@pytest.mark.slow
 def test_every_text_filter_takes_a_payload_as_a_value_and_shows_nothing_out_of_scope(client, as_staff, statements, filed, hidden):
     office, own = as_staff("fenghua.office"), filed(title="可见之事")
     tried = 0
@@ -162,6 +163,7 @@ def test_a_search_finds_exactly_what_holds_the_text_literally(client, as_staff, 
         assert answer.status_code == 200 and answer.json["items"] == [], query
 
 
+@pytest.mark.slow
 def test_every_text_of_every_body_travels_as_a_value(client, as_staff, statements, filed, hidden, new_key):
     """Each string of each JSON body, with a payload in its place and the smallest valid body around it."""
     own, office = filed(), as_staff("fenghua.office")

@@ -22,6 +22,9 @@ from tests.app.signing_in import SETTINGS
 from tests.conftest import PASSWORD, settings_for
 from workflows.actor import Actor
 
+# Threads, streams and killed servers: half of it is waiting.
+pytestmark = pytest.mark.slow
+
 COUNTY = Actor("staff", None, "petition_office", None, 3, False, "330213")
 OTHER = replace(COUNTY, scope="330502")
 CITIES = ("330213", "330502")

@@ -110,6 +110,7 @@ def pivot(tableau, basis, n, enters):
     basis[n] = enters
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(tables())
 def test_whoever_knows_all_published_cells_finds_at_least_so_many_values_for_a_hidden_one(drawn):
@@ -120,6 +121,7 @@ def test_whoever_knows_all_published_cells_finds_at_least_so_many_values_for_a_h
         assert high is None or high - low + 1 >= LEAST, (cell, low, high)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(tables(most=40))
 def test_that_holds_as_well_where_cells_are_hidden_because_noise_could_have_made_them(drawn):

@@ -74,6 +74,7 @@ def sent(session):
     return session.scalars(select(OutboxMessage.status)).all() == ["sent"]
 
 
+@pytest.mark.slow
 def test_a_message_is_delivered_within_two_seconds_of_its_commit(cases, start, db_session, monkeypatch):
     # Without the regular look only the notification can wake the delivery.
     monkeypatch.setattr(scheduler, "DELIVERY_SECONDS", 60)
@@ -102,6 +103,7 @@ def test_a_run_that_did_nothing_is_not_noted(start, db_session):
     assert db_session.scalars(select(JobRun.job).filter_by(job="idle")).all() == []
 
 
+@pytest.mark.slow
 def test_only_one_of_two_workers_leads_and_the_other_takes_over(start):
     first, first_thread = start()
     assert first.leads.wait(10)
@@ -112,6 +114,7 @@ def test_only_one_of_two_workers_leads_and_the_other_takes_over(start):
     assert second.leads.wait(5)
 
 
+@pytest.mark.slow
 def test_a_leader_that_loses_its_connection_stops_its_jobs_and_leads_anew(start, url):
     worker, thread = start(Job("tick", 0.1, lambda _stopping: Done(done=0)))
     assert worker.leads.wait(10)
