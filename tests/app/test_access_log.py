@@ -34,6 +34,7 @@ def lines():
     root.setLevel(level)
 
 
+@pytest.mark.slow
 def test_a_filing_leaves_no_address_and_no_minute_in_the_log(client, new_key, lines):
     headers = {**new_key(), "X-Request-Id": "request-of-the-proxy"}
     answer = client.post("/api/v1/petitions", json=DRAFT, headers=headers, environ_base={"REMOTE_ADDR": ADDRESS})
@@ -43,6 +44,7 @@ def test_a_filing_leaves_no_address_and_no_minute_in_the_log(client, new_key, li
     assert not [one for one in lines() if ADDRESS in one or "request-of-the-proxy" in one or EXACT.search(one)]
 
 
+@pytest.mark.slow
 def test_a_filing_by_the_form_leaves_no_more(client, lines):
     client.post("/p/file", data={"key": "k" * 43}, environ_base={"REMOTE_ADDR": ADDRESS})
     (line,) = [one for one in lines() if "send_file" in one]

@@ -358,6 +358,7 @@ WIDER = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", WIDER, ids=str)
 def test_an_export_holds_no_case_beyond_the_reach_of_who_asks(client, as_staff, filed, hidden, db_session, query):
     own, excluded = filed("330213007"), filed("330213007", keep_from=[{"name": "方红"}])

@@ -224,6 +224,7 @@ def test_to_everybody_else_there_is_no_such_clue(clue, username):
     assert clue.send(username, "GET", "", 200)["items"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("username", [*STRANGERS, HEAD])
 def test_the_database_shows_the_clue_to_its_readers_alone(clue, app, username):
     actor = Cases(app, app, clue.session).staff(username)

@@ -83,6 +83,7 @@ def test_a_list_that_was_cut_off_is_refused_unless_it_is_meant(db_session):
     assert len(changes.withdrawn) == 199
 
 
+@pytest.mark.slow
 def test_the_real_list_is_stored_whole_and_its_paths_are_unique(db_session):
     import_divisions(db_session, read_list(DATA), "test", on=FIRST)
     own = Division.code.startswith("33")

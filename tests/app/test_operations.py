@@ -97,6 +97,7 @@ def test_a_web_process_without_a_database_names_the_setting_and_no_password(prod
     assert "geheim" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

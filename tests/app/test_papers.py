@@ -564,6 +564,7 @@ def test_papers_and_deliveries_are_seen_with_their_case_only(web, answered, tabl
     assert web.execute(f"SELECT count(*) FROM {table}").fetchone()[0] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["papers", "paper_deliveries"])
 @pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET petition_id = petition_id", "TRUNCATE {}"])
 def test_the_web_role_can_not_change_or_delete_a_paper_or_a_delivery(web, answered, table, change):

@@ -103,6 +103,7 @@ def test_one_refused_address_does_not_fail_the_others(channel, server):
     assert len(server.mails) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "answer", "error", "code"),
     [

@@ -271,6 +271,7 @@ FACTS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [state.value for state in PetitionState])
 def test_the_table_says_what_the_machine_says(state):
     public = set(TABLE.public_events)

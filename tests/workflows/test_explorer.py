@@ -284,6 +284,7 @@ def test_a_bad_rating_that_stays_at_its_level_is_found_both_ways(event, small_li
     assert Finding("rating-does-not-go-up", source, f"{event} → dissatisfied") in walked(table).findings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event", ["rehandle", "reopen", "give_review_opinion"])
 def test_giving_a_case_back_to_the_same_body_is_found_both_ways(event, small_limits):
     table = changed(guard=petition_guards.target_is_new, on=event)
@@ -316,6 +317,7 @@ def test_an_unassigned_case_that_does_not_go_up_is_found():
     assert found == {"filed", "registered", "accepted"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bound", [petition_guards.parkings_left, petition_guards.extension_requests_left, petition_guards.urgings_left]
 )

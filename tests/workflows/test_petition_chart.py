@@ -1029,6 +1029,7 @@ def any_step(data, record):
     return event, actor, {**facts, "now": data.draw(st.sampled_from([None, 5, 15]))}
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_on_any_walk_a_refusal_changes_nothing_and_an_end_is_an_end(data):
