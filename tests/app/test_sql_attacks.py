@@ -318,7 +318,7 @@ def test_every_function_of_the_owner_finds_its_tables_by_itself(attacked):
     """Otherwise a temporary table of the caller would be read in place of the true one."""
     loose = attacked.catalogue(
         "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosqlbody IS NULL "
-        "AND p.proname NOT IN ('bigrams', 'keep_the_way', 'wake_delivery') "
+        "AND p.proname NOT IN ('bigrams', 'keep_the_way', 'require_sight', 'wake_delivery') "
         "AND NOT coalesce('search_path=public, pg_temp' = ANY (p.proconfig), false)"
     )
     assert loose == []
