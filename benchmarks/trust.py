@@ -41,7 +41,7 @@ from app.directory import demonstration  # noqa: E402
 from app.extensions import db  # noqa: E402
 from app.identity import store  # noqa: E402
 from app.ledger import service as ledger  # noqa: E402
-from app.petitions import service  # noqa: E402
+from app.petitions import reading, service  # noqa: E402
 from app.postgres import EmbeddedPostgres, prepare_cluster  # noqa: E402
 
 READERS = {"province office": "zhejiang.office", "county office": "fenghua.office", "township office": "shangtian.office",
@@ -307,7 +307,7 @@ def filings(bench, a, what, more):
 
 def searches(bench, a, readers):
     """Words of two characters: the product's search, and the same index asked for the same rows without any policy."""
-    columns = ", ".join(str(one) for one in service.ROW).replace("Petition.", "petitions.")
+    columns = ", ".join(str(one) for one in reading.ROW).replace("Petition.", "petitions.")
     for how_often, word in WORDS.items():
         for name in ("province office", "county office", "township office"):
             actor, (sql, values) = bench.statements(f"/api/v1/petitions/search?q={word}&limit=50", readers[name])
