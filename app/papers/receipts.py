@@ -19,6 +19,7 @@ from app.ledger.statements import event_document
 from app.papers import words
 from app.papers.printing import to_pdf
 from app.petitions.models import Petition, PetitionEventRow, ReceiptRow
+from app.petitions.reading import promise_view
 from workflows.deadlines import deadlines
 
 # Named in the code itself, so that a reader of any later year knows what it holds.
@@ -63,13 +64,7 @@ def receipt_of(petition_id: UUID, who: Identity) -> dict[str, Any]:
 def _dates_of(filed: Any) -> list[dict[str, Any]]:
     calendar, versions = calendar_store.current()
     running = deadlines(timeline.as_case_events([filed]), versions, calendar)
-    return [
-        {
-            "policy": one.policy_id, "name": one.policy.name_zh, "name_en": one.policy.name_en, "due_at": one.due_at,
-            "due_on": one.due_day, "statutory": one.policy.statutory, "provisional": one.provisional,
-        }
-        for one in running if one.live
-    ]  # fmt: skip
+    return [promise_view(one) for one in running if one.live]
 
 
 def code_text(receipt: Mapping[str, Any]) -> str:

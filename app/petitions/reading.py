@@ -20,6 +20,7 @@ from app.petitions.models import OPEN_STATES, Petition
 from app.privacy import reads
 from app.text import catalogue
 from app.web import cursor_of, read_cursor
+from workflows.deadlines import Deadline
 from workflows.petition import EVENT_LABELS, STATE_LABELS, PetitionEvent, PetitionState
 
 ROW = (
@@ -258,6 +259,14 @@ def message_view(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": one["id"], "at": one["at"], "from_petitioner": one["author_kind"] == "petitioner",
         "internal": one["internal"], "body": one["body"],
+    }  # fmt: skip
+
+
+def promise_view(one: Deadline) -> dict[str, Any]:
+    """A running deadline as a receipt promises it."""
+    return {
+        "policy": one.policy_id, "name": one.policy.name_zh, "name_en": one.policy.name_en, "due_at": one.due_at,
+        "due_on": one.due_day, "statutory": one.policy.statutory, "provisional": one.provisional,
     }  # fmt: skip
 
 

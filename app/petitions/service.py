@@ -31,7 +31,7 @@ from app.petitions.models import (
     Rating,
     ReceiptRow,
 )
-from app.petitions.reading import case_in_hand, message_view, totals_of
+from app.petitions.reading import case_in_hand, message_view, promise_view, totals_of
 from app.recusal import service as recusal
 from workflows.deadlines import Deadline
 from workflows.petition import PetitionState
@@ -87,7 +87,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
     receipt: dict[str, Any] = {}
 
     def besides(running: list[Deadline], filed: PetitionEventRow) -> Rows:
-        promises = [_promise(one) for one in running]
+        promises = [promise_view(one) for one in running]
         dates = {"id": petition.id, "serial": petition.serial, "state": petition.state, "filed_at": now}
         # As JSON values from the start: what is signed has to be what the reader gets, now and when the request is repeated.
         receipt.update(orjson.loads(orjson.dumps({**dates, "promises": promises})))
@@ -373,10 +373,3 @@ def _require_bodies(wanted: Iterable[UUID], field: str) -> None:
     known = set(db.session.scalars(select(Organisation.id).where(Organisation.id.in_(wanted), Organisation.active)))
     if set(wanted) - known:
         raise Invalid({field: ["no such body"]})
-
-
-def _promise(one: Deadline) -> dict[str, Any]:
-    return {
-        "policy": one.policy_id, "name": one.policy.name_zh, "name_en": one.policy.name_en, "due_at": one.due_at,
-        "due_on": one.due_day, "statutory": one.policy.statutory, "provisional": one.provisional,
-    }  # fmt: skip
