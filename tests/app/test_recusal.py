@@ -406,6 +406,25 @@ def test_a_hand_over_gives_no_case_to_whoever_must_withdraw_from_it(world):
     assert world.row(case.id).main_handler_id is None
 
 
+def test_a_link_between_two_cases_shows_only_to_whoever_may_see_both(world, db_session):
+    parent, child = world.send(), world.send()
+    head = world.as_staff("shangtian.head")
+    for case in (parent, child):
+        case.act(head, "register")
+    child.act(head, "merge", parent_id=parent.id)
+
+    def link():
+        (merged,) = [one for one in child.see(head)["timeline"] if one["event"] == "merge"]
+        return merged["facts"].get("parent_id")
+
+    assert link() == parent.id
+    # Only the leading case hides, as when it came from elsewhere.
+    mine = db_session.scalar(text("SELECT owner_org_id FROM petitions WHERE id = :id"), {"id": child.id})
+    db_session.execute(text("UPDATE petitions SET excluded_org_ids = :org WHERE id = :id"), {"org": [mine], "id": parent.id})
+    db_session.commit()
+    assert link() is None
+
+
 def test_a_merged_case_hides_from_whom_its_leading_case_hides_now_and_later(world):
     parent, child = world.send(accused=MAO), world.send()
     head = world.as_staff("shangtian.head")
