@@ -1,0 +1,114 @@
+"""The records that a rule looks at, with every column it may name: their own, looked up, derived, and the limits in force."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+import ibis
+from ibis.expr import types as ir
+
+from detection.conditions import condition, threshold_column, thresholds_of
+from detection.documents import Derivation, Lookup, Rule
+from detection.tables import TOUCHED, Tables, number
+
+# An axis groups the records so that no group's verdict depends on another group: what was touched is judged anew by whole groups.
+_AREAS = {"place": 12, "township": 9, "county": 6, "city": 4}
+
+
+def axis_value(table: ir.Table, axis: str) -> ir.StringValue:
+    """The value of a record on an axis: `place`, `township`, `county`, `city`, or the name of a text column."""
+    if axis in _AREAS:
+        return table.place if axis == "place" else table.place.substr(0, _AREAS[axis])
+    return table[axis]
+
+
+def subject(rule: Rule, tables: Tables, axis: str) -> ir.Table:
+    """The subject's records with all columns that the rule may name. Conditions of the rule are not yet applied."""
+    table = tables.all(rule.subject)
+    if tables.touched:
+        table = table.filter(axis_value(table, axis).isin([TOUCHED]))
+    for lookup in rule.lookups:
+        table = _look_up(table, lookup, tables, axis)
+    for matter in sorted(
+        thresholds_of(rule.where) | thresholds_of(rule.params) | thresholds_of([step.when for step in rule.colour])
+    ):
+        table = _limit(table, matter, tables)
+    for derivation in rule.derive:
+        table = table.mutate(**{derivation.name: _derive(table, derivation)})
+    return table
+
+
+def matching(lookup: Lookup, tables: Tables, axis: str) -> ir.Table:
+    """The records of the other dataset that a lookup may find."""
+    other = tables.all(lookup.dataset)
+    if tables.touched and lookup.same_place and axis == "place":
+        other = other.filter(other.place.isin([TOUCHED]))
+    return other.filter(condition(lookup.where, other, tables.as_of)) if lookup.where else other
+
+
+def _look_up(table: ir.Table, lookup: Lookup, tables: Tables, axis: str) -> ir.Table:
+    other = matching(lookup, tables, axis)
+    pairs = [*lookup.match, ("place", "place")] if lookup.same_place else list(lookup.match)
+    if tables.touched and not (lookup.same_place and axis == "place"):
+        other = other.semi_join(table, [other[theirs] == table[ours] for theirs, ours in pairs])
+    found = other.count() if lookup.take == "count" else getattr(other[lookup.field], lookup.take)()
+    group = {f"_{i}": other[theirs] for i, (theirs, _) in enumerate(pairs)}
+    summary = other.group_by(**group).aggregate(
+        **{lookup.name: found.cast("int64") if lookup.take in {"count", "sum"} else found}
+    )
+    joined = table.left_join(summary, [table[ours] == summary[f"_{i}"] for i, (_, ours) in enumerate(pairs)])
+    joined = joined.drop(*group)
+    return joined.mutate(**{lookup.name: joined[lookup.name].fill_null(0)}) if lookup.take == "count" else joined
+
+
+def _limit(table: ir.Table, matter: str, tables: Tables) -> ir.Table:
+    """Adds the limit of a matter in force on the event's date: the county's own, else its city's, else the province's."""
+    column = threshold_column(matter)
+    limits = tables.all("threshold").filter(lambda t: t.matter == matter)
+    levels = []
+    for i, digits in enumerate((6, 4, 2)):
+        area = table.place.substr(0, digits).concat("0" * (6 - digits)) if digits < 6 else table.place.substr(0, 6)
+        at = table.select(row=table.row_id, area=area, day=table.event_on)
+        fits = at.inner_join(limits, at.area == limits.county)
+        fits = fits.filter(fits.starts_on <= fits.day, fits.ends_on.isnull() | (fits.ends_on >= fits.day))
+        levels.append(fits.group_by(**{f"_row{i}": fits.row}).aggregate(**{f"_limit{i}": fits.amount.min()}))
+    for i, level in enumerate(levels):
+        table = table.left_join(level, table.row_id == level[f"_row{i}"])
+    table = table.mutate(**{column: ibis.coalesce(*(table[f"_limit{i}"] for i in range(3)))})
+    return table.drop(*(f"_{kind}{i}" for kind in ("row", "limit") for i in range(3)))
+
+
+def _derive(table: ir.Table, derivation: Derivation) -> ir.Value:
+    operands = [_operand(table, each) for each in derivation.of]
+    return _OPERATIONS[derivation.op](operands)
+
+
+def _operand(table: ir.Table, given: Any) -> Any:
+    if isinstance(given, str):
+        return table[given]
+    if isinstance(given, Mapping):
+        return ibis.literal(date.fromisoformat(given["day"]), type="date")
+    return ibis.literal(given, type="int64")
+
+
+def _sum(values: list[Any]) -> Any:
+    return functools.reduce(lambda a, b: a + b, values)
+
+
+_OPERATIONS: dict[str, Callable[[list[Any]], Any]] = {
+    "days_between": lambda v: number(v[1]) - number(v[0]),
+    # Unlike LEAST and GREATEST in some engines, a missing operand is passed over in all of them.
+    "earliest": lambda v: functools.reduce(lambda a, b: ibis.coalesce(ibis.ifelse(a <= b, a, b), a, b), v),
+    "latest": lambda v: functools.reduce(lambda a, b: ibis.coalesce(ibis.ifelse(a >= b, a, b), a, b), v),
+    "sum": _sum,
+    "difference": lambda v: v[0] - v[1],
+    "times": lambda v: functools.reduce(lambda a, b: a * b, v),
+    "percent": lambda v: (v[0] * 100) // v[1].nullif(0),
+    "year": lambda v: v[0].year().cast("int64"),
+    "month": lambda v: v[0].year().cast("int64") * 100 + v[0].month().cast("int64"),
+    "month_end": lambda v: v[0].truncate("M") + ibis.interval(months=1) - ibis.interval(days=1),
+    "first": lambda v: ibis.coalesce(*v),
+}

@@ -1,0 +1,50 @@
+"""The records a rule looks at, as unbound tables: current ones, or as they were known on a day; all of them, or the touched ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import ibis
+from ibis.expr import types as ir
+
+from detection.definitions import Dataset
+
+SCHEMA = "records"
+# Stands in the expression where the touched values will be; `compiling` puts the engine's parameter there.
+TOUCHED = "\x01touched"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The datasets of a run.
+
+    `as_of`: the day the rule is judged on (absence is judged against it). `known_on`: only what had arrived by the end of that day, in
+    the version of that day; None means what is known now. `scope`: the subject's columns whose touched values alone are looked at.
+    """
+
+    datasets: Mapping[str, Dataset]
+    as_of: date
+    known_on: date | None = None
+    touched: bool = False
+
+    def all(self, code: str) -> ir.Table:
+        """Every record of a dataset in its valid version, withdrawn ones left out. KeyError for a dataset that does not exist."""
+        table = ibis.table(self.datasets[code].columns, name=code, database=SCHEMA)
+        if self.known_on is None:
+            return table.filter(table.superseded_at.isnull(), ~table.withdrawn)
+        end = day_start(self.known_on + timedelta(days=1))
+        return table.filter(
+            table.arrived_at < end, table.superseded_at.isnull() | (table.superseded_at >= end), ~table.withdrawn
+        )
+
+
+def day_start(day: date) -> ir.TimestampScalar:
+    """The instant at which a day begins in China."""
+    return ibis.literal(f"{day.isoformat()} 00:00:00+08", type="string").cast("timestamp('UTC')")
+
+
+def number(day: ir.DateValue) -> ir.IntegerValue:
+    """A day as a whole number, so that distances and windows mean the same in every engine."""
+    return day.epoch_days()
