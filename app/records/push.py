@@ -1,0 +1,114 @@
+"""Records sent over HTTP by a source, which shows a key of its own instead of an account."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import request
+from sqlalchemy import text
+
+from app import clock
+from app.errors import Unauthorised
+from app.extensions import db
+from app.records import store
+from app.records.hashing import key_hash
+from app.records.places import known_places
+from app.records.raw import shown
+from app.records.rows import PLACE, Column, Reject, RowReader, targets_of
+from app.records.store import ARRIVING, own_columns
+
+# The settings of an actor that is a source: it is nobody's account and has no reach over cases.
+_OPEN = text(
+    """
+    SELECT set_config('mj.kind', 'source', true), set_config('mj.person', '', true), set_config('mj.role', '', true),
+           set_config('mj.org', '', true), set_config('mj.lo', s.scope, true), set_config('mj.hi', s.scope || ':', true),
+           set_config('mj.reach', '', true), set_config('mj.petition', '', true), set_config('mj.purpose', '', true),
+           set_config('mj.key_hash', :key_hash, true),
+           s.id, s.code, s.scope, coalesce((SELECT seconds FROM clock_offset), 0) AS seconds
+      FROM source_of_key(:key_hash, :dataset) s
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The source that sends, and for which places."""
+
+    id: UUID
+    code: str
+    scope: str
+
+
+@contextmanager
+def sending(dataset: str) -> Iterator[Sender]:
+    """The transaction of the source whose key came as bearer token: committed at the end, rolled back on any exception.
+    Raises Unauthorised for a key that is not that of an open source of `dataset`."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    try:
+        if scheme.lower() != "bearer":
+            raise _unauthorised()
+        row = db.session.execute(_OPEN, {"key_hash": key_hash(key.strip()), "dataset": dataset}).one_or_none()
+        if row is None:
+            raise _unauthorised()
+        clock.offset_seconds.set(row.seconds)
+        yield Sender(row.id, row.code, row.scope)
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        raise
+
+
+def _unauthorised() -> Unauthorised:
+    return Unauthorised("unknown-source-key", headers={"WWW-Authenticate": "Bearer"})
+
+
+def receive_records(code: str, records: Sequence[Mapping[str, object]], sender: Sender) -> dict[str, Any]:
+    """Fold up to 1,000 records, each an object of field codes (`place_code` is the place), onto what the source has sent before.
+    What can not be taken is told by its position, and the rest is taken.
+
+    Returns counts `received`, `added`, `corrected`, `duplicates`, the `rejected` and the fields that were `unreadable`.
+    """
+    dataset = store.dataset_of(code)
+    targets = list(targets_of(dataset))
+    places = known_places(sender.scope, dataset, {str(one.get(PLACE) or "") for one in records})
+    reader = RowReader(dataset, [Column(one) for one in targets], places, sender.scope if len(sender.scope) == 12 else None)
+    rejected: list[dict[str, Any]] = []
+    unreadable: dict[str, int] = {}
+    taken: dict[str, dict[str, Any]] = {}
+    at_position: dict[str, int] = {}
+    repeated = 0
+    for position, record in enumerate(records):
+        unknown = sorted(record.keys() - set(targets))
+        row = Reject("unknown-field", shown(unknown[0])[:40]) if unknown else reader.read([record.get(one) for one in targets])
+        if isinstance(row, Reject):
+            rejected.append({"position": position, "reason": row.reason, "field": row.field})
+            continue
+        for name in row.unreadable:
+            unreadable[name] = unreadable.get(name, 0) + 1
+        key = row.values["source_key"]
+        if key in taken:
+            if taken[key] == row.values:
+                repeated += 1
+            else:
+                rejected.append({"position": at_position[key], "reason": "key-repeated", "field": dataset.key[0]})
+        taken[key], at_position[key] = row.values, position
+    names = (*ARRIVING, *own_columns(dataset))
+    rows = store.as_json([{name: row[name] for name in names} for row in taken.values()])
+    folded = store.fold(
+        dataset,
+        f'jsonb_populate_recordset(CAST(NULL AS records."{dataset.code}"), CAST(:rows AS jsonb))',
+        source=sender.code,
+        at=clock.now(),
+        today=clock.today(),
+        rows=rows,
+    )
+    return {
+        "received": len(records),
+        "added": folded.added,
+        "corrected": folded.corrected,
+        "duplicates": folded.duplicates + repeated,
+        "rejected": sorted(rejected, key=lambda one: one["position"]),
+        "unreadable": unreadable,
+    }
