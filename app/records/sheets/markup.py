@@ -1,7 +1,7 @@
 """XML of a part, piece by piece, with a bound on what is held at a time."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 from app.records.sheets.base import SheetError
@@ -29,8 +29,7 @@ def elements(chunks: Iterable[bytes], wanted: frozenset[str], inside: str) -> It
                 raise SheetError("damaged")
             parser.feed(chunk)
             pending += len(chunk)
-            for event, found in parser.read_events():  # type: ignore[misc]
-                element: Element = found
+            for event, element in cast(Iterator[tuple[str, Element]], parser.read_events()):
                 name = local(element.tag)
                 if event == "start":
                     if name == inside:
