@@ -17,7 +17,7 @@ from app.auth import Identity
 from app.errors import Conflict, Forbidden, Problem, Unknown
 from app.extensions import db
 from app.files.service import storage
-from app.records import mapping, store
+from app.records import headers, store
 from app.records.models import ImportBatch
 from app.records.raw import shown
 from app.records.service import source_of
@@ -103,7 +103,7 @@ def _record(
         raise Conflict("batch-not-replaceable")
     try:
         with open_batch(batch_id, name) as sheet:
-            headers, noticed = list(sheet.headers), notices_of(sheet)
+            columns, titles, noticed = list(sheet.headers), list(sheet.titles), notices_of(sheet)
     except SheetError as error:
         raise unreadable(error) from error
     dataset = store.dataset_of(source["dataset"])
@@ -117,8 +117,9 @@ def _record(
         "sha256": digest,
         "size": size,
         "noticed": noticed,
-        "headers": headers,
-        "mapping": mapping.propose(dataset, headers, mapping.learnt_by(source["id"])),
+        "headers": columns,
+        "titles": titles,
+        "mapping": headers.propose(dataset, columns, titles, headers.learnt_by(source["id"])),
         "replaces": replaces,
         "progress": 0,
         "counts": {},
@@ -141,20 +142,21 @@ def notices_of(sheet: Sheet) -> list[dict[str, Any]]:
 
 def unreadable(error: SheetError) -> Problem:
     """The problem that a file which is no table is answered with."""
-    return Problem("file-unreadable", status=422, reason=error.code)
+    words = catalogue("sheets")["errors"]
+    return Problem("file-unreadable", status=422, reason=error.code, errors={"file": words[error.code]})
 
 
 def start_batch(batch_id: UUID, given: Mapping[str, str | None] | None, who: Identity) -> dict[str, Any]:
     """Confirm what the columns mean (the proposal, with what is `given` instead), remember it for the source, and queue the file
-    for the worker. Raises Unknown, Conflict `batch-started`, Invalid (see app.records.mapping.check)."""
+    for the worker. Raises Unknown, Conflict `batch-started`, Invalid (see app.records.headers.check)."""
     if db.session.execute(_LOCK, {"id": batch_id}).one_or_none() is None:
         raise Unknown
     batch = get_batch(batch_id)
     if batch["status"] != "uploaded":
         raise Conflict("batch-started")
     confirmed: dict[str, str | None] = {**batch["mapping"], **(given or {})}
-    mapping.check(store.dataset_of(batch["dataset"]), batch["headers"], confirmed, batch["scope"])
-    mapping.learn(batch["source_id"], confirmed, who)
+    headers.check(store.dataset_of(batch["dataset"]), batch["headers"], confirmed, batch["scope"])
+    headers.learn(batch["source_id"], confirmed, who)
     db.session.execute(_START, {"id": batch_id, "mapping": store.as_json(confirmed)})
     return {**batch, "status": "queued", "mapping": confirmed}
 
@@ -180,7 +182,7 @@ def rejected_lines(batch_id: UUID) -> Iterator[tuple[object, ...]]:
     """The rejected lines of a batch as a table with a heading: line, reason, its words in Chinese and English, field. What stood in
     the line stays in the file. Raises Unknown."""
     get_batch(batch_id)
-    words = catalogue("records")
+    words = {**catalogue("records"), **catalogue("sheets")["rows"]}
     yield ("line", "reason", "原因", "meaning", "field")
     for row in db.session.execute(_REJECTS, {"id": batch_id}):
         yield (row.line, row.reason, *words.get(row.reason, [row.reason, row.reason]), row.field or "")

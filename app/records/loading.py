@@ -20,7 +20,7 @@ from app.database import SYSTEM, transaction
 from app.extensions import db
 from app.records import store
 from app.records.batches import notices_of, open_batch
-from app.records.mapping import columns_of
+from app.records.headers import columns_of
 from app.records.places import known_places
 from app.records.rows import Arrival, Reject, RowReader
 from app.records.sheets import RejectedRow, Row, SheetError
@@ -32,7 +32,7 @@ log = logging.getLogger("mingjian.worker")
 
 _NEXT = text(
     """
-    SELECT b.id, b.dataset, b.scope, b.status, b.file_name, b.headers, b.mapping, b.noticed, b.replaces, b.progress, b.counts,
+    SELECT b.id, b.dataset, b.scope, b.status, b.file_name, b.headers, b.titles, b.mapping, b.noticed, b.replaces, b.progress, b.counts,
            s.code AS source
       FROM import_batches b JOIN record_sources s ON s.id = b.source_id
      WHERE b.status IN ('queued', 'loading') ORDER BY b.created_at, b.id LIMIT 1
@@ -127,7 +127,7 @@ def _begin_next() -> _Batch | None:
         if row is None:
             return None
         dataset = store.dataset_of(row.dataset)
-        columns = columns_of(row.headers, row.mapping)
+        columns = columns_of(row.headers, row.titles, row.mapping)
         place = row.scope if len(row.scope) == 12 else None
         batch = _Batch(row, dataset, RowReader(dataset, columns, known_places(row.scope, dataset), place), row.progress, row.counts)
         if row.status == "queued" or not _is_whole(batch):

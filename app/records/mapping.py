@@ -1,111 +1,151 @@
-"""Which column of a file is which field: proposed from the headers, confirmed once by a person, remembered for the source."""
+"""Which column is which field: proposed from the headers, confirmed by a person once, kept by the caller."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
+from app.records.words import SYNONYMS, plain
 
-from app import clock
-from app.auth import Identity
-from app.errors import Invalid
-from app.extensions import db
-from app.records.models import ColumnMapping
-from app.records.rows import PLACE, Column, targets_of
-from app.records.words import plain
-from detection.definitions import NAMED, Dataset
+Field = Mapping[str, Any]
 
-_PLACE_NAMES = (
-    PLACE, "place", "division_code", "division code", "village code", "村代码", "村编码", "村级代码", "区划代码", "行政区划代码",
-    "所属村代码", "村(社区)代码", "单位代码",
-)  # fmt: skip
-_NUMBERS = ("身份证号", "身份证号码", "身份证", "证件号码", "统一社会信用代码", "信用代码", "_id", " id", " number")
-_NAMES = ("姓名", "名称", "_name", " name")
-# What explains a column behind its name. Any other unit makes it another number, which nobody may guess away.
-_HARMLESS = re.compile(r"[((](万?元|日期|天|个|人|必填|选填|yuan|cny)[))]\Z", re.IGNORECASE)
-_TEN_THOUSANDS = re.compile(r"[((]万元[))]\Z")
-_LEARNT = text("SELECT header, target FROM column_mappings WHERE source_id = :source_id")
+# What a header or a title says one unit of the amounts below it is, in yuan.
+_SCALES = {"亿元": 10**8, "亿": 10**8, "百万元": 10**6, "万元": 10**4, "万": 10**4, "千元": 1000, "元": 1, "人民币元": 1, "人民币万元": 10**4}
+_IN_BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]*)[)\]】〕]")
+_UNIT_IN_TITLE = re.compile(r"单位[:：]?\s*[(（]?\s*((?:人民币)?(?:亿|百万|万|千)?元)")
+_MARKS = "*＊:：、.。 "
+# A person and a company have two columns: the number, and the companion `<field>_name`.
+_NUMBER_WORDS = {"person": SYNONYMS["identity"], "company": SYNONYMS["company_code"], "account": SYNONYMS["account"]}
+_NAME_WORDS = {"person": SYNONYMS["name"], "company": SYNONYMS["name"] | SYNONYMS["company_name"]}
 
 
-def propose(dataset: Dataset, headers: Iterable[str], learnt: Mapping[str, str | None]) -> dict[str, str | None]:
-    """For each header its target (a column of `targets_of`) or None: what the source has been taught, else what the Chinese or
-    English name says. No target twice: the first column that claims it has it."""
-    said = _names_of(dataset, [_bare(one) for one in headers])
-    known, taken, found = targets_of(dataset), set(), {}
-    for header in headers:
-        target = learnt[header] if header in learnt else said.get(_bare(header))
-        if target not in known or target in taken:
-            target = None
-        else:
-            taken.add(target)
-        found[header] = target
-    return found
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Column `header` is `target`: a field, or the companion `<field>_name` of a person or company.
+
+    `by` says how it was found: `code`, `name`, `part` (one row of a header in two), `synonym`, `role` or `type` (the only
+    field of its role or type). `scale` is for `value_reader`: 10,000 for amounts that header or title give in 万元.
+    """
+
+    header: str
+    target: str
+    by: str
+    scale: int = 1
 
 
-def _bare(header: str) -> str:
-    return plain(_HARMLESS.sub("", header.strip()))
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Matches in the order of the headers, the headers that nothing matched, and the fields that no header gives."""
+
+    matches: tuple[Match, ...]
+    unmatched: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
-def _names_of(dataset: Dataset, bare_headers: Sequence[str]) -> dict[str, str]:
-    """What each plain header says: the names of the fields, with the usual endings for numbers and names of somebody."""
-    said = {plain(name): PLACE for name in _PLACE_NAMES}
-    for field in dataset.fields:
-        names = (field.code, field.name.zh, field.name.en)
-        if field.type in NAMED:
-            numbers = {plain(name + ending) for name in names for ending in _NUMBERS}
-            said |= dict.fromkeys(numbers, field.code)
-            said |= dict.fromkeys((plain(name + ending) for name in names for ending in _NAMES), f"{field.code}_name")
-            # Beside a column of numbers the bare name is the name; alone it may hold either.
-            bare = f"{field.code}_name" if numbers & set(bare_headers) else field.code
-            said |= dict.fromkeys((plain(name) for name in names), bare)
-    for field in dataset.fields:
-        if field.type not in NAMED:
-            said |= dict.fromkeys((plain(name) for name in (field.code, field.name.zh, field.name.en)), field.code)
-    return said
+def propose_mapping(headers: Sequence[str], fields: Sequence[Field], titles: Iterable[str] = ()) -> Proposal:
+    """Match `headers` with `fields` (of a dataset definition: `code`, `name` in zh and en, `type`, `role`).
+
+    `titles` are the lines above the header, where 单位：万元 may stand. Nothing is matched that could be two things: of two
+    headers that claim one field, and of two fields that one header could be, none is taken.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for by, claims in _stages(fields):
+        taken = {target for target, _ in found.values()}
+        open_headers = [header for header in headers if header not in found]
+        wanted: dict[str, set[str]] = {}
+        for header in open_headers:
+            words = _parts(header) if by == "part" else _words(header)
+            wanted[header] = {target for target, names in claims.items() if target not in taken and not words.isdisjoint(names)}
+        claimed = Counter(target for targets in wanted.values() for target in targets)
+        for header, targets in wanted.items():
+            if len(targets) == 1 and claimed[target := next(iter(targets))] == 1:
+                found[header] = (target, by)
+    money = {field["code"] for field in fields if field.get("type") == "money"}
+    common = _scale_of(titles)
+    matches = tuple(
+        Match(header, *found[header], scale=_unit(header, common) if found[header][0] in money else 1) for header in headers if header in found
+    )
+    given = {match.target for match in matches}
+    missing = tuple(field["code"] for field in fields if field["code"] not in given)
+    return Proposal(matches, tuple(header for header in headers if header not in found), missing)
 
 
-def columns_of(headers: Iterable[str], mapping: Mapping[str, str | None]) -> list[Column | None]:
-    """How each column of a file is read, under a confirmed mapping."""
-    return [
-        Column(target, 10_000 if _TEN_THOUSANDS.search(header.strip()) else 1) if (target := mapping.get(header)) else None
-        for header in headers
-    ]
+def _stages(fields: Sequence[Field]) -> Iterator[tuple[str, dict[str, frozenset[str]]]]:
+    """From the surest way to find a field to the least sure: (how, what each target may be called)."""
+    named = {field["code"]: _names(field) for field in fields}
+    kinds = {field["code"]: str(field.get("type", "text")) for field in fields}
+    yield "code", {code: frozenset((plain(code), plain(code.replace("_", " ")))) for code in named} | {
+        f"{code}_name": frozenset((plain(f"{code}_name"), plain(f"{code} name"))) for code in named if kinds[code] in _NAME_WORDS
+    }
+    # 户主身份证号 and 户主姓名 before 户主: the plain word is the number when it stands alone, the name beside a number.
+    yield "name", {code: _extended(names, _NUMBER_WORDS[kinds[code]]) for code, names in named.items() if kinds[code] in _NUMBER_WORDS} | {
+        f"{code}_name": _extended(names, _NAME_WORDS[kinds[code]]) for code, names in named.items() if kinds[code] in _NAME_WORDS
+    }
+    # 身份证号 alone goes before the plain word too: beside it, 负责人 is a name.
+    alone = {kind for kind, count in Counter(kinds.values()).items() if count == 1}
+    yield "type", {code: _NUMBER_WORDS[kind] for code, kind in kinds.items() if kind in alone and kind in _NUMBER_WORDS}
+    yield "name", named
+    companions = {f"{code}_name": names for code, names in named.items() if kinds[code] in _NAME_WORDS}
+    yield "name", companions
+    yield "part", named
+    like = {code: names | _synonyms(code, names) for code, names in named.items()}
+    yield "synonym", {code: _extended(names, _NUMBER_WORDS[kinds[code]]) for code, names in like.items() if kinds[code] in _NUMBER_WORDS}
+    yield "synonym", like
+    yield "synonym", {f"{code}_name": like[code] for code in named if kinds[code] in _NAME_WORDS}
+    roles = Counter(field["role"] for field in fields if field.get("role"))
+    yield "role", {
+        field["code"]: SYNONYMS[field["role"]] for field in fields if roles[field.get("role")] == 1 and field["role"] in SYNONYMS
+    }
+    yield "type", {code: SYNONYMS[kind] for code, kind in kinds.items() if kind in alone and kind in ("place", "date")}
+    yield "type", {f"{code}_name": _NAME_WORDS[kind] for code, kind in kinds.items() if kind in alone and kind in _NAME_WORDS}
 
 
-def learnt_by(source_id: UUID) -> dict[str, str | None]:
-    """What the columns of a source have been taught to mean."""
-    return {row.header: row.target for row in db.session.execute(_LEARNT, {"source_id": source_id})}
+def _names(field: Field) -> frozenset[str]:
+    names = field.get("name") or {}
+    return frozenset(plain(str(name)) for name in names.values()) - {""}
 
 
-def learn(source_id: UUID, mapping: Mapping[str, str | None], who: Identity) -> None:
-    """Remember a confirmed mapping for the next file of the source."""
-    rows = [
-        {"source_id": source_id, "header": header, "target": target, "learnt_at": clock.now(), "learnt_by": who.actor.person_id}
-        for header, target in mapping.items()
-    ]
-    table: Any = ColumnMapping.__table__
-    adding = insert(table)
-    kept = {name: adding.excluded[name] for name in ("target", "learnt_at", "learnt_by")}
-    db.session.execute(adding.on_conflict_do_update(index_elements=["source_id", "header"], set_=kept).values(rows))
+def _synonyms(code: str, names: frozenset[str]) -> frozenset[str]:
+    """Every word of the groups that the field is in, by its code or by one of its names."""
+    groups = [words for key, words in SYNONYMS.items() if key == code or not words.isdisjoint(names)]
+    return frozenset().union(*groups)
 
 
-def check(dataset: Dataset, headers: Sequence[str], mapping: Mapping[str, str | None], scope: str) -> None:
-    """Raises Invalid when a mapping names a column or a field that is not there, a field twice, or leaves out the key or the
-    place (a source of a single village needs no place)."""
-    known = targets_of(dataset)
-    given = [target for target in mapping.values() if target is not None]
-    faults: dict[str, list[str]] = {}
-    for header, target in mapping.items():
-        if header not in headers:
-            faults.setdefault(header, []).append("no such column")
-        if target is not None and target not in known:
-            faults.setdefault(header, []).append("no such field")
-    for target in sorted({one for one in given if given.count(one) > 1}):
-        faults.setdefault(target, []).append("more than one column")
-    for needed in (*dataset.key, *(() if len(scope) == 12 else (PLACE,))):
-        if needed not in given:
-            faults.setdefault(needed, []).append("no column")
-    if faults:
-        raise Invalid({"mapping": faults})
+def _extended(names: frozenset[str], words: frozenset[str]) -> frozenset[str]:
+    return frozenset(name + word for name in names for word in words)
+
+
+def _words(header: str) -> set[str]:
+    """The header as written and without the marks of required columns and the units in brackets."""
+    word = plain(header)
+    return {word, word.strip(_MARKS), _IN_BRACKETS.sub("", word).strip(_MARKS)} - {""}
+
+
+def _parts(header: str) -> set[str]:
+    """The rows of a header that stood in two, each by itself, and both without what divides them."""
+    parts = header.split("/")
+    if len(parts) < 2:
+        return set()
+    return set().union(*map(_words, parts)) | _words("".join(parts))
+
+
+def _unit(header: str, common: int) -> int:
+    for inside in _IN_BRACKETS.findall(plain(header)):
+        scale = _SCALES.get(inside.removeprefix("单位").strip(_MARKS))
+        if scale is not None:
+            return scale
+    return common
+
+
+def _scale_of(titles: Iterable[str]) -> int:
+    for title in titles:
+        match = _UNIT_IN_TITLE.search(title)
+        if match:
+            return _SCALES.get(match[1].removeprefix("人民币"), 1)
+    return 1
+
+
+def scale_of(header: str, titles: Iterable[str] = ()) -> int:
+    """What one unit of the amounts below a header is, in yuan: 10,000 for 金额(万元), or below a title with 单位:万元."""
+    return _unit(header, _scale_of(titles))

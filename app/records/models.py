@@ -92,6 +92,7 @@ class ImportBatch(db.Model):
     size: Mapped[int] = mapped_column(BigInteger)
     noticed: Mapped[list[Any]] = mapped_column(JSONB)
     headers: Mapped[list[str]] = mapped_column(JSONB)
+    titles: Mapped[list[str]] = mapped_column(JSONB)
     mapping: Mapped[dict[str, str | None]] = mapped_column(JSONB)
     replaces: Mapped[UUID | None] = mapped_column(ForeignKey("import_batches.id"))
     progress: Mapped[int] = mapped_column(Integer)

@@ -19,3 +19,9 @@ def _set(name: str) -> frozenset[str]:
 TRUE, FALSE = _set("true"), _set("false")
 NOTHING, NO_NUMBER = _set("nothing"), _set("no_number")
 TOTALS, FOOTERS = _set("totals"), _set("footers")
+
+# Groups of words for the same thing; the key is the code of a field or a role.
+SYNONYMS: dict[str, frozenset[str]] = {
+    key: frozenset(plain(word) for word in [*words, key, key.replace("_", " ")])
+    for key, words in json.loads((Path(__file__).parent / "data" / "synonyms.json").read_text(encoding="utf-8")).items()
+}

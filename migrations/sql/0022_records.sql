@@ -64,6 +64,7 @@ CREATE TABLE import_batches (
     size bigint NOT NULL,
     noticed jsonb NOT NULL,
     headers jsonb NOT NULL,
+    titles jsonb NOT NULL,
     mapping jsonb NOT NULL,
     replaces uuid CONSTRAINT fk_import_batches_replaces REFERENCES import_batches,
     progress integer NOT NULL,

@@ -256,3 +256,21 @@ def test_reference_data_of_the_county_are_seen_below_it_and_other_records_of_upp
     act_as(web, "shangtian.discipline")
     assert [key for (key,) in web.execute("SELECT source_key FROM records.price_list ORDER BY 1")] == ["1", "3"]
     assert web.execute("SELECT count(*) FROM records.pay_book").fetchone()[0] == 0
+
+
+def test_the_shipped_modules_are_loaded_again_without_effect(app, owner):
+    before = owner.execute("SELECT sum(version), count(*) FROM datasets").fetchone()
+    done = app.test_cli_runner().invoke(args=["modules", "load"])
+    assert done.exit_code == 0, done.output
+    assert f"{before[1]} datasets are in force" in done.output
+    assert owner.execute("SELECT sum(version), count(*) FROM datasets").fetchone() == before
+
+
+def test_a_module_file_with_a_fault_is_refused_with_its_path_and_loads_nothing(app, owner, tmp_path):
+    good = {**BOOK, "code": "good_book"}
+    file = tmp_path / "county.json"
+    file.write_text(json.dumps({"code": "county", "name": BOOK["name"], "datasets": [good, {**BOOK, "key": ["nothing"]}]}))
+    done = app.test_cli_runner().invoke(args=["modules", "load", str(file)])
+    assert done.exit_code == 1
+    assert "county.json can not be loaded" in done.output and "datasets.1.key: unknown-field" in done.output
+    assert columns(owner, "good_book") == set()

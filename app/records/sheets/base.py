@@ -73,13 +73,14 @@ class Sheet(ABC):
     """A table in a file. Headers are known when it is opened; rows are read as they are asked for, in bounded memory.
 
     `format` is csv, xlsx, ndjson or parquet; `encoding` is None where the format fixes it. `header_line` is 0 where the
-    format has no header line. Lines count from one; in Parquet and NDJSON a line is a record.
+    format has no header line; `titles` are the texts above it (单位：万元 may be among them). Lines count from one; in Parquet and NDJSON a line is a record.
     """
 
     format: str
     encoding: str | None = None
     headers: tuple[str, ...]
     header_line: int = 0
+    titles: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._opened = Notices()

@@ -44,7 +44,9 @@ class TableSheet(Sheet):
                 break
         self._head = head = find_head(first)
         self.headers, self.header_line = head.names, head.line
-        for line, _ in first[: head.titles]:
+        above = first[: head.titles]
+        self.titles = tuple(" ".join(filter(None, map(as_text, cells)))[:200] for _, cells in above)
+        for line, _ in above:
             self._opened.add("title-line", line)
         if head.width > len(head.names):
             self._opened.add("unnamed-column", head.line)
