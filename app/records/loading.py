@@ -6,6 +6,7 @@ next one goes on behind the last line that is safe. Until the last transaction n
 
 import itertools
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from app.records import store
 from app.records.batches import notices_of, open_batch
 from app.records.headers import columns_of
 from app.records.places import known_places
-from app.records.rows import Arrival, Reject, RowReader
+from app.records.rows import RowReader
 from app.records.sheets import RejectedRow, Row, SheetError
 from app.records.store import ARRIVING, own_columns
 from detection.definitions import Dataset
@@ -167,17 +168,13 @@ def _load(batch: _Batch, chunk: int, stopping: Callable[[], bool]) -> bool:
 
 
 def _store_chunk(batch: _Batch, read: Sequence[Row | RejectedRow]) -> bool:
-    taken, rejects = [], []
-    unreadable = dict(batch.counts.get("unreadable", {}))
-    names = (*ARRIVING, *own_columns(batch.dataset))
-    for row in read:
-        made = Reject(row.reason) if isinstance(row, RejectedRow) else batch.reader.read(row.values)
-        if isinstance(made, Arrival):
-            taken.append((row.line, *(made.values[name] for name in names)))
-            for name in made.unreadable:
-                unreadable[name] = unreadable.get(name, 0) + 1
-        else:
-            rejects.append({"line": row.line, "reason": made.reason, "field": made.field})
+    rows = [row for row in read if isinstance(row, Row)]
+    rejects = [{"line": row.line, "reason": row.reason, "field": None} for row in read if isinstance(row, RejectedRow)]
+    made = batch.reader.read([row.values for row in rows])
+    taken = [(rows[at].line, *values) for at, values in made.taken.items()]
+    rejects += [{"line": rows[at].line, "reason": one.reason, "field": one.field} for at, one in made.rejected.items()]
+    unreadable = Counter(batch.counts.get("unreadable", {}))
+    unreadable.update(made.unreadable)
     counts = {
         "read": batch.counts.get("read", 0) + len(read),
         "rejected": batch.counts.get("rejected", 0) + len(rejects),
@@ -187,7 +184,7 @@ def _store_chunk(batch: _Batch, read: Sequence[Row | RejectedRow]) -> bool:
     with transaction(SYSTEM):
         if not db.session.execute(_ADVANCE, values).rowcount:  # type: ignore[attr-defined]
             return False
-        _copy(batch.table, ("line", *names), taken)
+        _copy(batch.table, ("line", *batch.reader.names), taken)
         if rejects:
             db.session.execute(_REJECT, {"id": batch.row.id, "rejects": store.as_json(rejects)})
     batch.progress, batch.counts = read[-1].line, counts

@@ -17,7 +17,6 @@ from app.records.hashing import key_hash
 from app.records.places import known_places
 from app.records.raw import shown
 from app.records.rows import PLACE, Column, Reject, RowReader, targets_of
-from app.records.store import ARRIVING, own_columns
 
 # The settings of an actor that is a source: it is nobody's account and has no reach over cases.
 _OPEN = text(
@@ -74,28 +73,22 @@ def receive_records(code: str, records: Sequence[Mapping[str, object]], sender: 
     targets = list(targets_of(dataset))
     places = known_places(sender.scope, dataset, {str(one.get(PLACE) or "") for one in records})
     reader = RowReader(dataset, [Column(one) for one in targets], places, sender.scope if len(sender.scope) == 12 else None)
-    rejected: list[dict[str, Any]] = []
-    unreadable: dict[str, int] = {}
-    taken: dict[str, dict[str, Any]] = {}
-    at_position: dict[str, int] = {}
+    known = frozenset(targets)
+    unknown = {at: sorted(extra)[0] for at, one in enumerate(records) if (extra := one.keys() - known)}
+    made = reader.read([[one.get(target) for target in targets] for one in records])
+    refused = {**made.rejected, **{at: Reject("unknown-field", shown(name)[:40]) for at, name in unknown.items()}}
+    # Of records with the same key the last one counts.
+    key_at = reader.names.index("source_key")
+    last: dict[str, int] = {values[key_at]: at for at, values in made.taken.items() if at not in unknown}
     repeated = 0
-    for position, record in enumerate(records):
-        unknown = sorted(record.keys() - set(targets))
-        row = Reject("unknown-field", shown(unknown[0])[:40]) if unknown else reader.read([record.get(one) for one in targets])
-        if isinstance(row, Reject):
-            rejected.append({"position": position, "reason": row.reason, "field": row.field})
+    for at, values in made.taken.items():
+        if at in unknown or last[values[key_at]] == at:
             continue
-        for name in row.unreadable:
-            unreadable[name] = unreadable.get(name, 0) + 1
-        key = row.values["source_key"]
-        if key in taken:
-            if taken[key] == row.values:
-                repeated += 1
-            else:
-                rejected.append({"position": at_position[key], "reason": "key-repeated", "field": dataset.key[0]})
-        taken[key], at_position[key] = row.values, position
-    names = (*ARRIVING, *own_columns(dataset))
-    rows = store.as_json([{name: row[name] for name in names} for row in taken.values()])
+        if values == made.taken[last[values[key_at]]]:
+            repeated += 1
+        else:
+            refused[at] = Reject("key-repeated", dataset.key[0])
+    rows = store.as_json([dict(zip(reader.names, made.taken[at], strict=True)) for at in last.values()])
     folded = store.fold(
         dataset,
         f'jsonb_populate_recordset(CAST(NULL AS records."{dataset.code}"), CAST(:rows AS jsonb))',
@@ -109,6 +102,8 @@ def receive_records(code: str, records: Sequence[Mapping[str, object]], sender: 
         "added": folded.added,
         "corrected": folded.corrected,
         "duplicates": folded.duplicates + repeated,
-        "rejected": sorted(rejected, key=lambda one: one["position"]),
-        "unreadable": unreadable,
+        "rejected": [
+            {"position": at, "reason": one.reason, "field": one.field} for at, one in sorted(refused.items())
+        ],
+        "unreadable": made.unreadable,
     }
