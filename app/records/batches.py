@@ -1,5 +1,6 @@
 """Files of records: taken in, shown with what their columns seem to mean, started, reported. The worker loads them."""
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
@@ -69,16 +70,16 @@ def take_file_once(draft: Mapping[str, Any], file: FileStorage, who: Identity) -
 
     def create() -> dict[str, Any]:
         name = shown(Path(file.filename or "").name) or "file"
-        return {"id": take_file(draft, file.stream, name, who)}
+        return {"id": take_file(draft, file.stream, name, who.actor.person_id)}
 
     return get_batch(UUID(str(idempotency.once(None, {**draft, "sha256": digest}, create)["id"])))
 
 
-def take_file(draft: Mapping[str, Any], content: IO[bytes], name: str, who: Identity) -> UUID:
+def take_file(draft: Mapping[str, Any], content: IO[bytes], name: str, by: UUID | None) -> UUID:
     """Keep a file of a source and what its columns seem to mean; nothing of it is a record yet. Returns the id of the batch.
 
     Raises Unknown (no such source), Forbidden (files of these places are not this actor's), Conflict `batch-not-replaceable`,
-    and Problem `file-unreadable` (422) with the reason when it is no table at all.
+    and Problem `file-unreadable` (422) with the reason when it is no table at all, or `storage-full` (507).
     """
     source = source_of(draft["source_id"])
     batch_id = uuid4()
@@ -88,15 +89,17 @@ def take_file(draft: Mapping[str, Any], content: IO[bytes], name: str, who: Iden
             size = target.tell()
             target.seek(0)
             digest = hashlib.file_digest(target, "sha256").hexdigest()
-        _record(batch_id, source, draft, name, size, digest, who)
-    except BaseException:
+        _record(batch_id, source, draft, name, size, digest, by)
+    except BaseException as error:
         storage().forget(batch_id)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Problem("storage-full", status=507) from error
         raise
     return batch_id
 
 
 def _record(
-    batch_id: UUID, source: Mapping[str, Any], draft: Mapping[str, Any], name: str, size: int, digest: str, who: Identity
+    batch_id: UUID, source: Mapping[str, Any], draft: Mapping[str, Any], name: str, size: int, digest: str, by: UUID | None
 ) -> None:
     replaces = draft.get("replaces")
     if replaces and db.session.execute(_REPLACEABLE, {"id": replaces, "source_id": source["id"]}).one_or_none() is None:
@@ -120,11 +123,12 @@ def _record(
         "headers": columns,
         "titles": titles,
         "mapping": headers.propose(dataset, columns, titles, headers.learnt_by(source["id"])),
+        "kept": True,
         "replaces": replaces,
         "progress": 0,
         "counts": {},
         "created_at": clock.now(),
-        "created_by": who.actor.person_id,
+        "created_by": by,
     }
     try:
         db.session.execute(insert(ImportBatch.__table__).inline(), row)
@@ -157,8 +161,13 @@ def start_batch(batch_id: UUID, given: Mapping[str, str | None] | None, who: Ide
     confirmed: dict[str, str | None] = {**batch["mapping"], **(given or {})}
     headers.check(store.dataset_of(batch["dataset"]), batch["headers"], confirmed, batch["scope"])
     headers.learn(batch["source_id"], confirmed, who)
-    db.session.execute(_START, {"id": batch_id, "mapping": store.as_json(confirmed)})
+    queue(batch_id, confirmed)
     return {**batch, "status": "queued", "mapping": confirmed}
+
+
+def queue(batch_id: UUID, confirmed: Mapping[str, str | None]) -> None:
+    """Let the worker load a batch under a mapping that was checked."""
+    db.session.execute(_START, {"id": batch_id, "mapping": store.as_json(confirmed)})
 
 
 def get_batch(batch_id: UUID) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from app import clock
 from app.database import SYSTEM, transaction
 from app.extensions import db
+from app.files import service as files
 from app.records import store
 from app.records.batches import notices_of, open_batch
 from app.records.headers import columns_of
@@ -71,6 +73,18 @@ _REPLACES = text(
 )
 
 
+# A file holds identity numbers in clear: it goes as soon as it has become records, or when nobody has started it for two days.
+_ABANDON = text(
+    """
+    UPDATE import_batches SET status = 'failed', failed_because = 'abandoned', finished_at = :at
+     WHERE kept AND status = 'uploaded' AND created_at < :before
+    """
+)
+_DONE_WITH = text("SELECT id FROM import_batches WHERE kept AND status IN ('published', 'replaced', 'failed') LIMIT 100")
+_GONE = text("UPDATE import_batches SET kept = false WHERE id = ANY (:ids)")
+ABANDONED_AFTER = timedelta(days=2)
+
+
 @dataclass(slots=True)
 class LoadingReport:
     """One round: batches that were published, and those that could not be."""
@@ -119,7 +133,18 @@ def load_batches(chunk: int = CHUNK, *, stopping: Callable[[], bool] = lambda: F
             if not published:
                 break
             report.done += 1
+    _forget_files()
     return report
+
+
+def _forget_files() -> None:
+    with transaction(SYSTEM):
+        db.session.execute(_ABANDON, {"at": clock.now(), "before": clock.now() - ABANDONED_AFTER})
+        gone = list(db.session.scalars(_DONE_WITH))
+    if gone:
+        files.destroy(gone)
+        with transaction(SYSTEM):
+            db.session.execute(_GONE, {"ids": gone})
 
 
 def _begin_next() -> _Batch | None:

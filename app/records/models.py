@@ -5,7 +5,18 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -73,11 +84,12 @@ class ColumnMapping(db.Model):
 
 
 class ImportBatch(db.Model):
-    """A file that came in. `progress`: the last line that is safe in the staging table."""
+    """A file that came in. `progress`: the last line that is safe in the staging table. `kept`: the file itself is still stored."""
 
     __tablename__ = "import_batches"
     __table_args__ = (
         CheckConstraint("status IN ('uploaded', 'queued', 'loading', 'published', 'replaced', 'failed')", name="status"),
+        Index("ix_import_batches_kept", "created_at", postgresql_where=text("kept")),
         Index("ix_import_batches_waiting", "created_at", postgresql_where=text("status IN ('queued', 'loading')")),
     )
 
@@ -94,6 +106,7 @@ class ImportBatch(db.Model):
     headers: Mapped[list[str]] = mapped_column(JSONB)
     titles: Mapped[list[str]] = mapped_column(JSONB)
     mapping: Mapped[dict[str, str | None]] = mapped_column(JSONB)
+    kept: Mapped[bool] = mapped_column(Boolean)
     replaces: Mapped[UUID | None] = mapped_column(ForeignKey("import_batches.id"))
     progress: Mapped[int] = mapped_column(Integer)
     counts: Mapped[dict[str, Any]] = mapped_column(JSONB)

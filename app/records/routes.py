@@ -31,7 +31,7 @@ from app.records.schemas import (
     SourceQuery,
     Versions,
 )
-from app.web import Blueprint
+from app.web import Blueprint, ProblemSchema
 
 records = Blueprint("records", __name__, url_prefix="/api/v1", description="数据 records")
 _CSV = {"200": {"description": "CSV", "content": {"text/csv": {"schema": {"type": "string"}}}}}
@@ -82,6 +82,22 @@ def open_record_source(draft: dict[str, Any]) -> Any:
         return service.open_source(draft, who)
 
 
+@records.post("/record-sources/<uuid:source_id>/actions/renew-key")
+@records.response(200, SourceKey)
+def renew_source_key(source_id: UUID) -> Any:
+    """A new key for a source; the old one opens nothing any more."""
+    with signed_in("staff"):
+        return service.renew_key(source_id)
+
+
+@records.post("/record-sources/<uuid:source_id>/actions/close")
+@records.response(204)
+def close_record_source(source_id: UUID) -> None:
+    """Take nothing from a source any more. What it sent stays."""
+    with signed_in("staff"):
+        service.close_source(source_id)
+
+
 @records.get("/records/<code>")
 @records.arguments(RecordQuery, location="query")
 @records.response(200, RecordPage)
@@ -105,6 +121,7 @@ def push_records(draft: dict[str, Any], code: str) -> Any:
 @records.arguments(BatchForm, location="form")
 @records.arguments(BatchFile, location="files")
 @records.response(201, BatchView)
+@records.alt_response(507, schema=ProblemSchema, content_type="application/problem+json", success=False)
 @records.doc(parameters=[idempotency.KEY_HEADER])
 def upload_batch(draft: dict[str, Any], files: dict[str, Any]) -> Any:
     """Bring a file of records. The answer shows what each column seems to mean; nothing is loaded yet."""

@@ -73,9 +73,11 @@ class RowReader:
         targets = [column and column.target for column in columns]
         self._place_at = targets.index(PLACE) if PLACE in targets else None
         self._read_place = _Remembered(value_reader("place"))
+        # Columns of one kind share what they remember: who is paid also approves.
+        shared: dict[object, _Remembered] = {}
         # Position, column, reader, whether what can not be read is hidden.
         self._columns = [
-            (at, column.target, *_reader(field, column.target, column.scale))
+            (at, column.target, _reader(field, column, shared), field.personal or field.type in HASHED or column.target != field.code)
             for at, column in enumerate(columns)
             if column is not None and (field := known[column.target]) is not None
         ]
@@ -178,18 +180,20 @@ class _Remembered(dict[str | None, Any]):
         return list(map(self._read, column))
 
 
-def _reader(field: Field, target: str, scale: int) -> tuple[_Remembered, bool]:
-    """How the values of a column are read, and whether what can not be read is hidden."""
-    if target != field.code:
-        return _Remembered(value_reader("name")), True
-    labels = {code: {"zh": name.zh, "en": name.en} for code, name in field.values.items()} or None
-    read = value_reader(field.type, labels, scale=scale)
-    if field.type not in HASHED:
-        return _Remembered(read), field.personal
-    hashed = Hasher(field.type)
+def _reader(field: Field, column: Column, shared: dict[object, _Remembered]) -> _Remembered:
+    """How the values of a column are read."""
+    kind = field.type if column.target == field.code else "name"
+    alike = (kind, column.scale, field.code if field.values else None)
+    if alike not in shared:
+        labels = {code: {"zh": name.zh, "en": name.en} for code, name in field.values.items()} or None
+        read = value_reader(kind, labels, scale=column.scale)
+        shared[alike] = _Remembered(_hashing(read, Hasher(kind)) if kind in HASHED else read)
+    return shared[alike]
 
+
+def _hashing(read: Reader, hashed: Hasher) -> Reader:
     def read_hashed(raw: object) -> Any:
         value = read(raw)
         return value if value is None or isinstance(value, Unreadable) else hashed(str(value))
 
-    return _Remembered(read_hashed), True
+    return read_hashed

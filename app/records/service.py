@@ -1,5 +1,6 @@
 """Dataset types and the sources of their records."""
 
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -137,6 +138,25 @@ def _open_source(draft: Mapping[str, Any], key: str | None, who: Identity) -> di
     if not added:
         raise Unknown
     return {"id": row["id"]}
+
+
+def renew_key(source_id: UUID) -> dict[str, Any]:
+    """A new key for a source; the old one, should it have one, opens nothing any more. Raises Unknown and Forbidden."""
+    key = secrets.token_hex(16)
+    _change_source(source_id, "key_hash = :key_hash", key_hash=key_hash(key))
+    return {"id": source_id, "key": key}
+
+
+def close_source(source_id: UUID) -> None:
+    """Take nothing from a source any more; what it sent stays. Raises Unknown and Forbidden."""
+    _change_source(source_id, "closed_at = :at", at=clock.now())
+
+
+def _change_source(source_id: UUID, change: str, **values: Any) -> None:
+    source_of(source_id)
+    changed = db.session.execute(text(f"UPDATE record_sources SET {change} WHERE id = :id"), {"id": source_id, **values})
+    if not changed.rowcount:  # type: ignore[attr-defined]
+        raise Forbidden("not-allowed")
 
 
 def list_sources(dataset: str | None = None) -> list[dict[str, Any]]:

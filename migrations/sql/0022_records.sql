@@ -66,6 +66,7 @@ CREATE TABLE import_batches (
     headers jsonb NOT NULL,
     titles jsonb NOT NULL,
     mapping jsonb NOT NULL,
+    kept boolean NOT NULL,
     replaces uuid CONSTRAINT fk_import_batches_replaces REFERENCES import_batches,
     progress integer NOT NULL,
     counts jsonb NOT NULL,
@@ -76,6 +77,7 @@ CREATE TABLE import_batches (
     CONSTRAINT ck_import_batches_status CHECK (status IN ('uploaded', 'queued', 'loading', 'published', 'replaced', 'failed'))
 );
 CREATE INDEX ix_import_batches_waiting ON import_batches (created_at) WHERE status IN ('queued', 'loading');
+CREATE INDEX ix_import_batches_kept ON import_batches (created_at) WHERE kept;
 CREATE INDEX ix_import_batches_source_id ON import_batches (source_id);
 CREATE INDEX ix_import_batches_created_at ON import_batches (created_at);
 CREATE TABLE import_rejects (
@@ -249,12 +251,13 @@ GRANT SELECT ON datasets, dataset_versions TO mj_web, mj_worker;
 GRANT SELECT (id, dataset, code, name, scope, watermark, last_arrival_at, created_at, created_by, closed_at) ON record_sources TO mj_web;
 GRANT INSERT ON record_sources TO mj_web;
 GRANT UPDATE (watermark, last_arrival_at) ON record_sources TO mj_web, mj_worker;
+GRANT UPDATE (key_hash, closed_at) ON record_sources TO mj_web;
 GRANT SELECT ON record_sources, column_mappings TO mj_worker;
 GRANT SELECT, INSERT ON column_mappings TO mj_web;
 GRANT UPDATE (target, learnt_at, learnt_by) ON column_mappings TO mj_web;
 GRANT SELECT, INSERT ON import_batches TO mj_web;
 GRANT UPDATE (status, mapping) ON import_batches TO mj_web;
-GRANT SELECT, UPDATE ON import_batches TO mj_worker;
+GRANT SELECT, INSERT, UPDATE ON import_batches TO mj_worker;
 GRANT SELECT ON import_rejects TO mj_web;
 GRANT SELECT, INSERT, DELETE ON import_rejects TO mj_worker;
 
@@ -284,6 +287,8 @@ CREATE POLICY opened ON record_sources FOR INSERT TO mj_web WITH CHECK (
   AND EXISTS (SELECT 1 FROM datasets d WHERE d.code = dataset));
 CREATE POLICY arrived ON record_sources FOR UPDATE TO mj_web USING (
   current_setting('mj.kind', true) = 'source' AND key_hash = current_setting('mj.key_hash', true));
+CREATE POLICY kept ON record_sources FOR UPDATE TO mj_web USING (
+  current_setting('mj.role', true) IN ('county_discipline', 'upper_discipline') AND starts_with(scope, mj_scope_served()));
 CREATE POLICY learnt ON column_mappings TO mj_web USING (
   current_setting('mj.role', true) IN ('county_discipline', 'upper_discipline', 'department_handler')
   AND EXISTS (SELECT 1 FROM record_sources s WHERE s.id = source_id));

@@ -1,7 +1,10 @@
 """Records come in by file and by push, fold by their key, keep what they were, and are complete or not there."""
 
+import dataclasses
 import io
 import json
+import os
+import time
 from datetime import timedelta
 
 import psycopg
@@ -13,6 +16,7 @@ from app.database import SYSTEM, transaction
 from app.extensions import db
 from app.records import loading
 from app.records.hashing import Hasher
+from app.records.inbox import take_inbox
 from app.records.loading import load_batches
 from app.records.service import degraded_datasets
 from tests.app.test_datasets import BOOK, define
@@ -180,6 +184,23 @@ def test_a_source_is_registered_by_a_discipline_commission_for_its_own_places(cl
     assert client.post("/api/v1/record-sources", json=draft, headers={**as_staff(username), **new_key()}).status_code == status
 
 
+def test_a_renewed_key_replaces_the_old_one_and_a_closed_source_sends_nothing(client, as_staff, new_key, open_source):
+    source = open_source()
+
+    def send(key):
+        headers = {"Authorization": f"Bearer {key}", **new_key()}
+        return client.post("/api/v1/records/pay_book", json={"records": [record()]}, headers=headers).status_code
+
+    def act(action, username="fenghua.discipline"):
+        return client.post(f"/api/v1/record-sources/{source['id']}/actions/{action}", headers=as_staff(username))
+
+    assert [act("renew-key", name).status_code for name in ("wuxing.discipline", "fenghua.office", "admin")] == [404, 403, 403]
+    fresh = act("renew-key").json["key"]
+    assert (send(source["key"]), send(fresh)) == (401, 200)
+    assert act("close").status_code == 204
+    assert (send(fresh), act("close").status_code) == (401, 404)
+
+
 def test_a_source_of_another_county_is_not_listed(client, as_staff, open_source):
     open_source()
     for username, seen in (("fenghua.discipline", ["ledger"]), ("zhejiang.discipline", ["ledger"]), ("wuxing.discipline", [])):
@@ -282,6 +303,19 @@ def test_a_file_becomes_records_only_when_the_worker_has_loaded_all_of_it(upload
     }  # fmt: skip
     assert len(stored()) == 26
     start(batch, status=409)
+
+
+def test_a_file_is_deleted_once_it_has_become_records_or_nobody_starts_it(worker_app, db_session, upload, start, load, show):
+    published, forgotten = upload(lines("1")), upload(lines("2"))
+    start(published)
+    load()
+    stored = {path.name for path in worker_app.config["SETTINGS"].files_dir.rglob("*") if path.is_file()}
+    assert stored == {forgotten["id"]}
+    db_session.execute(text("INSERT INTO clock_offset (singleton, seconds) VALUES (1, 3 * 86400)"))
+    db_session.commit()
+    load()
+    assert [path for path in worker_app.config["SETTINGS"].files_dir.rglob("*") if path.is_file()] == []
+    assert (show(forgotten)["status"], show(forgotten)["failed_because"]) == ("failed", "abandoned")
 
 
 def test_rejected_lines_can_be_downloaded_without_what_stood_in_them(client, as_staff, upload, start, load):
@@ -449,3 +483,50 @@ def test_a_dataset_is_degraded_where_it_has_no_source_or_a_late_one(worker_app, 
     push(record())
     assert degraded("330213007") == set()
     assert degraded("330502") == {"pay_book"}
+
+
+# The watched folder.
+
+
+@pytest.fixture
+def inbox(worker_app, tmp_path, open_source):
+    """Puts a file into the folder of the source and lets the worker look; returns what is left there."""
+    open_source(push=False)
+    folder = tmp_path / "pay_book" / "ledger"
+    folder.mkdir(parents=True)
+
+    def put(name, content, age=60, place=folder):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        at = time.time() - age
+        os.utime(place / name, (at, at))
+        worker_app.config["SETTINGS"] = dataclasses.replace(worker_app.config["SETTINGS"], records_inbox=tmp_path)
+        with worker_app.app_context():
+            try:
+                take_inbox()
+                load_batches()
+            finally:
+                db.session.remove()
+        return sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
+
+    return put
+
+
+def test_a_file_in_the_watched_folder_becomes_records_once(inbox, stored):
+    assert inbox("a.csv", lines("12")) == []
+    assert inbox("b.csv", lines("12")) == []
+    assert stored() == [("1", 1, 10000), ("2", 1, 10000)]
+
+
+def test_a_file_whose_columns_are_not_known_waits_for_a_person(client, as_staff, inbox, stored):
+    inbox("a.csv", lines("1").replace("编号", "凭据"))
+    (batch,) = client.get("/api/v1/import-batches", headers=as_staff("fenghua.discipline")).json["items"]
+    assert (batch["status"], stored()) == ("uploaded", [])
+
+
+def test_files_that_are_not_settled_not_ready_or_nobodys_stay_and_what_is_no_table_is_set_aside(inbox, tmp_path, stored):
+    assert inbox("a.csv", lines("1"), age=1) == ["a.csv"]
+    assert inbox(".b.csv", lines("2")) == [".b.csv", "a.csv"]
+    assert inbox("c.csv", lines("3"), place=tmp_path / "pay_book" / "stranger") == [".b.csv", "a.csv", "c.csv"]
+    assert inbox("d.csv", b"\0" * 50) == [".b.csv", "a.csv", "c.csv", "d.csv.refused"]
+    assert stored() == []

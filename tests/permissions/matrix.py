@@ -119,7 +119,7 @@ NOT_TRIED = {
     ),
     "about datasets, held by tests/app/test_datasets.py and test_records.py": (
         "get_dataset", "define_module", "open_record_source", "list_records", "push_records", "upload_batch", "get_import_batch",
-        "start_import_batch", "export_rejects",
+        "start_import_batch", "export_rejects", "renew_source_key", "close_record_source",
     ),
     "needs a paper of the case, held by the tests of papers": ("print_paper", "record_delivery"),
     "continues what was tried": ("continue_upload", "show_upload", "resend_message"),
