@@ -14,10 +14,10 @@ from detection.documents import Derivation, Lookup, Rule
 from detection.evidence import verdicts
 from detection.kinds import KINDS, Kind, Param
 from detection.problems import Findings
+from detection.subject import AREA_COLUMNS
 from detection.tables import Tables
 
 _NUMERIC = frozenset({"int64", "int32", "float64"})
-_AREA_COLUMNS = {"place": "string"}
 
 
 def check(rule: Rule, datasets: Mapping[str, Dataset]) -> None:
@@ -30,7 +30,7 @@ def check(rule: Rule, datasets: Mapping[str, Dataset]) -> None:
         found.add("subject", "unknown-dataset", value=rule.subject)
     found.done()
     assert kind is not None
-    columns = dict(datasets[rule.subject].columns)
+    columns = dict(datasets[rule.subject].columns) | AREA_COLUMNS
     for lookup in rule.lookups:
         columns |= _lookup(lookup, columns, datasets, found)
     matters = (
@@ -129,14 +129,14 @@ def _derivation(derivation: Derivation, columns: Mapping[str, str], found: Findi
 def _params(
     rule: Rule, kind: Kind, columns: Mapping[str, str], datasets: Mapping[str, Dataset], found: Findings
 ) -> None:
-    known = {p.name for p in kind.params}
+    known, wanted = {p.name for p in kind.params}, kind.needs(rule)
     for extra in sorted(set(rule.params) - known):
         found.add(f"params.{extra}", "unknown-key")
     for param in kind.params:
         at = f"params.{param.name}"
         given = rule.params.get(param.name, param.default)
         if given is None:
-            if param.required:
+            if param.required or param.name in wanted:
                 found.add(at, "required")
             continue
         scope = columns

@@ -41,6 +41,8 @@ SYSTEM_COLUMNS = {
     "batch_id": "uuid",
     "unreadable": "string",
 }
+# Names a rule can use for every dataset; no field may take them.
+RESERVED = frozenset(SYSTEM_COLUMNS) | {"in_township", "in_county"}
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 MOST_FIELDS = 120
 
@@ -176,7 +178,7 @@ def _field(raw: object, at: str, found: Findings) -> Field:
         raw = {}
     _only(raw, {"code", "name", "type", "role", "required", "personal", "public", "values", "ref"}, at, found)
     code = _code(raw, "code", at, found)
-    if code in SYSTEM_COLUMNS:
+    if code in RESERVED:
         found.add(f"{at}.code", "reserved", value=code)
     kind = raw.get("type")
     if not isinstance(kind, str) or kind not in COLUMN_TYPES:

@@ -14,12 +14,14 @@ from detection.conditions import condition, threshold_column, thresholds_of
 from detection.documents import Derivation, Lookup, Rule
 from detection.tables import TOUCHED, Tables, number
 
+# Columns that every subject has beside those of its dataset.
+AREA_COLUMNS = {"in_township": "string", "in_county": "string"}
 # An axis groups the records so that no group's verdict depends on another group: what was touched is judged anew by whole groups.
-_AREAS = {"place": 12, "township": 9, "county": 6, "city": 4}
+_AREAS = {"place": 12, "in_township": 9, "in_county": 6}
 
 
 def axis_value(table: ir.Table, axis: str) -> ir.StringValue:
-    """The value of a record on an axis: `place`, `township`, `county`, `city`, or the name of a text column."""
+    """The value of a record on an axis: `place`, `in_township`, `in_county`, or the name of a text column."""
     if axis in _AREAS:
         return table.place if axis == "place" else table.place.substr(0, _AREAS[axis])
     return table[axis]
@@ -30,6 +32,7 @@ def subject(rule: Rule, tables: Tables, axis: str) -> ir.Table:
     table = tables.all(rule.subject)
     if tables.touched:
         table = table.filter(axis_value(table, axis).isin([TOUCHED]))
+    table = table.mutate(in_township=table.place.substr(0, 9), in_county=table.place.substr(0, 6))
     for lookup in rule.lookups:
         table = _look_up(table, lookup, tables, axis)
     for matter in sorted(

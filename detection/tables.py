@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import ibis
@@ -28,6 +28,7 @@ class Tables:
     as_of: date
     known_on: date | None = None
     touched: bool = False
+    complete_until: Mapping[str, date] = field(default_factory=dict)
 
     def all(self, code: str) -> ir.Table:
         """Every record of a dataset in its valid version, withdrawn ones left out. KeyError for a dataset that does not exist."""
@@ -39,10 +40,19 @@ class Tables:
             table.arrived_at < end, table.superseded_at.isnull() | (table.superseded_at >= end), ~table.withdrawn
         )
 
+    def judged_on(self, code: str) -> date:
+        """The day on which the absence of a record of this dataset can be judged: no later than its sources have delivered."""
+        return min(self.as_of, self.complete_until.get(code, self.as_of))
+
 
 def day_start(day: date) -> ir.TimestampScalar:
     """The instant at which a day begins in China."""
     return ibis.literal(f"{day.isoformat()} 00:00:00+08", type="string").cast("timestamp('UTC')")
+
+
+def on(day: date) -> ir.DateScalar:
+    """A day as a constant."""
+    return ibis.literal(day, type="date")
 
 
 def number(day: ir.DateValue) -> ir.IntegerValue:

@@ -53,6 +53,8 @@ class Kind:
     axis: Callable[[Rule], str]
     find: Callable[[Rule, ir.Table, Tables], Hits]
     adds: Callable[[Rule], dict[str, str]] = lambda rule: {}
+    # The parameters that are optional in general and wanted by what this rule's other parameters say.
+    needs: Callable[[Rule], tuple[str, ...]] = lambda rule: ()
 
 
 def of(rule: Rule, kind: Kind) -> dict[str, Any]:

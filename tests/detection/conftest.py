@@ -1,12 +1,20 @@
-"""A province of four small datasets, and the means to say a rule about them."""
+"""A province of a few small datasets, and the means to say a rule about them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pytest
 
-from detection.definitions import Dataset, read_module
+from app.rules import duck
+from detection.checking import check
+from detection.compiling import compile_rule
+from detection.definitions import Dataset, Name, read_module
+from detection.documents import read_rule
+from detection.fixtures import Case, Fixtures, world
+from detection.tables import Tables
 
 
 def name(text: str) -> dict[str, str]:
@@ -91,6 +99,62 @@ MODULE = a_module(
         a_field("ends_on", "date"),
     ),
     a_dataset(
+        "relation",
+        ["person_a", "person_b"],
+        "starts_on",
+        *(
+            a_field(code, kind)
+            for code, kind in {
+                "person_a": "person",
+                "person_b": "person",
+                "relation": "code",
+                "starts_on": "date",
+                "ends_on": "date",
+            }.items()
+        ),
+        a_field("confidence", "code"),
+    ),
+    a_dataset(
+        "company_role",
+        ["company", "person"],
+        "starts_on",
+        *(
+            a_field(code, kind)
+            for code, kind in {
+                "company": "company",
+                "person": "person",
+                "company_role": "code",
+                "starts_on": "date",
+            }.items()
+        ),
+        a_field("ends_on", "date"),
+    ),
+    a_dataset(
+        "receipt",
+        ["no"],
+        "received_on",
+        a_field("no", "text"),
+        a_field("lease", "text"),
+        a_field("received_on", "date"),
+        a_field("amount", "money"),
+    ),
+    a_dataset(
+        "due",
+        ["no"],
+        "due_on",
+        *(
+            a_field(code, kind)
+            for code, kind in {
+                "no": "text",
+                "lease": "text",
+                "due_on": "date",
+                "done_on": "date",
+                "ends_on": "date",
+            }.items()
+        ),
+        a_field("amount", "money"),
+    ),
+    a_dataset(
         "threshold",
         ["county", "matter", "starts_on"],
         "starts_on",
@@ -106,3 +170,34 @@ MODULE = a_module(
 @pytest.fixture(scope="session")
 def datasets() -> dict[str, Dataset]:
     return {d.code: d for d in read_module(MODULE).datasets}
+
+
+PLACE = "330101100201"
+
+
+def found(
+    datasets: Mapping[str, Dataset],
+    document: dict[str, Any],
+    rows: dict[str, list[dict[str, Any]]],
+    *,
+    touched: bool = False,
+    axis: list[str] | None = None,
+    **tables: Any,
+):
+    """Alert key -> (colour, money, row ids), and the row ids that cannot be judged."""
+    rule = read_rule(document)
+    check(rule, datasets)
+    fixtures = Fixtures(date(2026, 1, 1), (Case("hit", Name("", ""), rows, (), 0),))
+    with duck.connect() as connection:
+        duck.make_tables(connection, datasets.values())
+        for code, filled in world(fixtures, datasets).items():
+            duck.put_rows(connection, datasets[code], filled)
+        given = Tables(datasets, **{"as_of": date(2026, 1, 1), **tables}, touched=touched)
+        evidence, unjudged = duck.run(
+            connection, compile_rule(rule, given, "duckdb"), (axis or [PLACE]) if touched else None
+        )
+    alerts: dict[str, Any] = {}
+    for row in evidence:
+        colour, money, ids = alerts.get(row["alert_key"], (row["colour"], row["money"], []))
+        alerts[row["alert_key"]] = (colour, money, sorted([*ids, row["row_id"]]))
+    return alerts, sorted(row["row_id"] for row in unjudged)

@@ -8,43 +8,11 @@ from typing import Any
 
 import pytest
 
-from app.rules import duck
 from detection.checking import check
-from detection.compiling import compile_rule
-from detection.definitions import Dataset, Name
+from detection.definitions import Dataset
 from detection.documents import read_rule
-from detection.fixtures import Case, Fixtures, world
 from detection.problems import Invalid
-from detection.tables import Tables
-from tests.detection.conftest import a_rule
-
-PLACE = "330101100201"
-
-
-def found(
-    datasets: Mapping[str, Dataset],
-    document: dict[str, Any],
-    rows: dict[str, list[dict[str, Any]]],
-    *,
-    touched: bool = False,
-    **tables: Any,
-):
-    """Alert key -> (colour, money, row ids), and the row ids that cannot be judged."""
-    rule = read_rule(document)
-    check(rule, datasets)
-    fixtures = Fixtures(date(2026, 1, 1), (Case("hit", Name("", ""), rows, (), 0),))
-    with duck.connect() as connection:
-        duck.make_tables(connection, datasets.values())
-        for code, filled in world(fixtures, datasets).items():
-            duck.put_rows(connection, datasets[code], filled)
-        given = Tables(datasets, **{"as_of": date(2026, 1, 1), **tables}, touched=touched)
-        evidence, unjudged = duck.run(connection, compile_rule(rule, given, "duckdb"), [PLACE] if touched else None)
-    alerts: dict[str, Any] = {}
-    for row in evidence:
-        colour, money, ids = alerts.get(row["alert_key"], (row["colour"], row["money"], []))
-        alerts[row["alert_key"]] = (colour, money, sorted([*ids, row["row_id"]]))
-    return alerts, sorted(row["row_id"] for row in unjudged)
-
+from tests.detection.conftest import PLACE, a_rule, found
 
 PAID_TWICE = a_rule(
     "collision",
