@@ -204,7 +204,8 @@ def value(given: object, table: ir.Table, column: ir.Value, as_of: date) -> Any:
             return ibis.literal(as_of + timedelta(days=given["asof"]), type="date")
         amount = table[threshold_column(given["threshold"])] if "threshold" in given else table[given["field"]]
         if "percent" in given:
-            return (amount * given["percent"]) // 100
+            part = amount * given["percent"]
+            return part / 100 if amount.type().is_floating() else part // 100
         if "days" in given:
             return (amount + ibis.interval(days=given["days"])).cast("date")
         return amount
