@@ -309,3 +309,22 @@ def test_a_thing_given_to_two_at_a_time_is_found_and_one_given_once_is_not(datas
         ]
     }
     assert {key: value[2] for key, value in found(datasets, document, rows)[0].items()} == {"meanwhile": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("tree", "hits", "unjudged"),
+    [
+        ({"not": {"field": "purpose", "op": "=", "value": "x"}}, ["y"], [3]),
+        ({"field": "purpose", "op": "not_in", "value": ["x"]}, ["y"], [3]),
+        ({"not": {"any": [{"field": "purpose", "op": "in", "value": ["x"]}, {"field": "amount", "op": ">", "value": 9}]}}, ["y"], [3]),
+        ({"not": {"field": "purpose", "op": "missing"}}, ["x", "y"], []),
+    ],
+)
+def test_a_negation_of_what_is_unknown_is_unknown_and_of_what_is_known_is_not(
+    datasets: Mapping[str, Dataset], tree: dict[str, Any], hits: list[str], unjudged: list[int]
+) -> None:
+    rows = {"journal": [payment("x", 5, "x"), payment("y", 5, "y"), payment("?", 5, None)]}  # type: ignore[arg-type]
+    for document in (a_rule("threshold", "journal", {"when": tree}, ["voucher_no"]), PAID_TWICE | {"where": tree}):
+        alerts, cannot = found(datasets, document, rows)
+        assert cannot == unjudged
+        assert document["kind"] == "collision" or sorted(alerts) == hits
