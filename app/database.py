@@ -14,8 +14,10 @@ from uuid import UUID
 import click
 import orjson
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, Row, Table, TextClause, event, text
+from sqlalchemy import Connection, Engine, Row, Table, TextualSelect, column, event, inspect, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import make_transient, make_transient_to_detached
+from sqlalchemy.orm.exc import StaleDataError
 
 from app import clock
 from app.config import URL_VARIABLES, DatabaseRole
@@ -123,9 +125,36 @@ def insert_rows(rows: Rows) -> None:
     """
     given = {target: some for target, some in rows.items() if some}
     if given:
-        statement = _inserting(tuple((target, tuple(some[0])) for target, some in given.items()))
-        values = {f"rows_{n}": orjson.dumps(some, default=_hex).decode() for n, some in enumerate(given.values())}
-        db.session.execute(statement, values)
+        statement = _writing(_shape_of(given), None)
+        db.session.execute(statement, _values_of(given))
+
+
+def write_with_rows(record: Any, rows: Rows) -> None:
+    """Write what was changed of a mapped record, and the rows that follow from it, with one statement, as `insert_rows` does.
+
+    The record is then as after a flush. Raises StaleDataError when there is no row that the actor may change.
+    """
+    state = inspect(record)
+    table, given = state.mapper.local_table, {target: some for target, some in rows.items() if some}
+    changed = {name: getattr(record, name) for name in sorted(set(table.columns.keys()) - state.unmodified)}
+    values = {"id": record.id, "changed": orjson.dumps(changed).decode(), **_values_of(given)}
+    if db.session.execute(_writing(_shape_of(given), (table, tuple(changed))), values).scalar_one() != 1:
+        raise StaleDataError()
+    # The mapper has to know that nothing is left to write. Setting the values as committed would leave the record on its list.
+    make_transient(record)
+    make_transient_to_detached(record)
+    db.session.add(record)
+
+
+_Shape = tuple[tuple[Target, tuple[str, ...]], ...]
+
+
+def _shape_of(given: Rows) -> _Shape:
+    return tuple((target, tuple(some[0])) for target, some in given.items())
+
+
+def _values_of(given: Rows) -> dict[str, str]:
+    return {f"rows_{n}": orjson.dumps(some, default=_hex).decode() for n, some in enumerate(given.values())}
 
 
 def _hex(value: Any) -> str:
@@ -135,9 +164,10 @@ def _hex(value: Any) -> str:
     raise TypeError(type(value).__name__)
 
 
-@lru_cache(maxsize=256)
-def _inserting(shape: tuple[tuple[Target, tuple[str, ...]], ...]) -> TextClause:
-    """The rows travel as JSON, one parameter a table: their number does not change the statement, so it stays prepared."""
+@lru_cache(maxsize=512)
+def _writing(shape: _Shape, change: tuple[Table, tuple[str, ...]] | None) -> TextualSelect:
+    """The rows travel as JSON, one parameter a table: their number does not change the statement, so it stays prepared. It
+    answers with how many records were changed."""
     parts = []
     for n, (target, names) in enumerate(shape):
         table, columns = target.table.fullname, ", ".join(f'"{name}"' for name in names)
@@ -145,7 +175,17 @@ def _inserting(shape: tuple[tuple[Target, tuple[str, ...]], ...]) -> TextClause:
             f"into_{n} AS (INSERT INTO {table} ({columns}) SELECT {columns} "
             f"FROM jsonb_populate_recordset(CAST(NULL AS {table}), CAST(:rows_{n} AS jsonb)) {target.conflict})"
         )
-    return text(f"WITH {', '.join(parts)} SELECT 1")
+    answer = "SELECT 0 AS changed"
+    if change is not None:
+        table, columns = change[0].fullname, ", ".join(f'"{name}" = new."{name}"' for name in change[1])
+        parts.append(
+            f"change AS (UPDATE {table} old SET {columns} "
+            f"FROM jsonb_populate_record(CAST(NULL AS {table}), CAST(:changed AS jsonb)) new "
+            "WHERE old.id = CAST(:id AS uuid) RETURNING 1)"
+        )
+        answer = "SELECT count(*) AS changed FROM change"
+    # Its column is named because what a statement returns is otherwise found out anew each time.
+    return text(f"WITH {', '.join(parts)} {answer}").columns(column("changed"))
 
 
 class UnsafeRole(RuntimeError):

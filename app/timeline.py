@@ -38,6 +38,11 @@ _LOG = (
     .where(PetitionEventRow.petition_id == bindparam("petition_id"))
     .order_by(PetitionEventRow.seq)
 )
+# The same of `petitions.id` in one value, for the statement that locks a case.
+BROUGHT = """
+    SELECT json_agg(json_build_array(e.seq, e.event, e.at, e.to_state, e.facts) ORDER BY e.seq)
+      FROM petition_events e WHERE e.petition_id = petitions.id
+"""
 
 
 class Entry(Protocol):
@@ -51,6 +56,14 @@ class Entry(Protocol):
     facts: dict[str, Any]
 
 
+class Locked(Protocol):
+    """What `log_of_locked` takes of a case."""
+
+    id: UUID
+    version: int
+    brought_log: list[list[Any]] | None
+
+
 def log_of(petition_id: UUID) -> list[Entry]:
     """The events of a case that the reader may see, oldest first."""
     found: Any = db.session.execute(_LOG, {"petition_id": petition_id}).all()
@@ -60,6 +73,18 @@ def log_of(petition_id: UUID) -> list[Entry]:
 def as_case_events(rows: Iterable[Entry]) -> list[CaseEvent]:
     """The rows as the pure deadline engine reads them."""
     return [CaseEvent(row.event, row.at, row.to_state, row.facts) for row in rows]
+
+
+def log_of_locked(petition: Locked) -> list[CaseEvent]:
+    """The events of a locked case as the pure deadline engine reads them.
+
+    Those that came with the lock are read anew when one was written since, or by whom the lock waited for: PostgreSQL then gives
+    the row as it has become, and the rest of the statement as it was. The last event has the version of the case for its number.
+    """
+    brought = petition.brought_log
+    if brought and brought[-1][0] == petition.version:
+        return [CaseEvent(event, datetime.fromisoformat(at), state, facts) for _, event, at, state, facts in brought]
+    return as_case_events(log_of(petition.id))
 
 
 def append(petition_id: UUID, seq: int, event: str, actor: Actor, **more: Any) -> PetitionEventRow:
