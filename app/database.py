@@ -36,15 +36,17 @@ AREA_ROLES = frozenset(
 ASSIGNED_ROLES = frozenset({Role.DEPARTMENT_HANDLER, Role.DISPATCHED_GROUP, Role.VILLAGE_SUPERVISOR})
 
 # One statement: nine settings and the demonstration offset in a single round trip. The unused ones are set to the empty
-# string on purpose, so that nothing of an earlier savepoint of the same transaction can remain.
+# string on purpose, so that nothing of an earlier savepoint of the same transaction can remain. What they were set to is one
+# column, and the columns are named, because each column of an answer costs, and most where it has to be found out anew each time.
 _SET_ACTOR = text(
     """
-    SELECT set_config('mj.kind', :kind, true), set_config('mj.person', :person, true), set_config('mj.role', :role, true),
-           set_config('mj.org', :org, true), set_config('mj.lo', :lo, true), set_config('mj.hi', :hi, true),
-           set_config('mj.reach', :reach, true), set_config('mj.petition', :petition, true),
-           set_config('mj.purpose', :purpose, true), (SELECT seconds FROM clock_offset)
+    SELECT concat(set_config('mj.kind', :kind, true), set_config('mj.person', :person, true), set_config('mj.role', :role, true),
+                  set_config('mj.org', :org, true), set_config('mj.lo', :lo, true), set_config('mj.hi', :hi, true),
+                  set_config('mj.reach', :reach, true), set_config('mj.petition', :petition, true),
+                  set_config('mj.purpose', :purpose, true)),
+           (SELECT seconds FROM clock_offset)
     """
-)
+).columns(column("actor"), column("seconds"))
 
 
 SYSTEM = SYSTEM_ACTOR
@@ -79,7 +81,7 @@ def set_actor(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "
             "purpose": purpose,
         },
     ).one()
-    clock.offset_seconds.set(row[-1] or 0)
+    clock.offset_seconds.set(row.seconds or 0)
 
 
 @event.listens_for(Engine, "rollback")

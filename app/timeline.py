@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
@@ -87,7 +88,29 @@ def log_of_locked(petition: Locked) -> list[CaseEvent]:
     return as_case_events(log_of(petition.id))
 
 
-def append(petition_id: UUID, seq: int, event: str, actor: Actor, **more: Any) -> PetitionEventRow:
+@dataclass(slots=True)
+class NewEvent:
+    """An event that is yet to be written: the columns of PetitionEventRow, without the bookkeeping of the mapper."""
+
+    id: UUID
+    petition_id: UUID
+    seq: int
+    at: datetime
+    clock_offset_seconds: int
+    event: str
+    from_state: str | None
+    to_state: str
+    actor_kind: str
+    actor_id: UUID | None
+    actor_role: str
+    org_id: UUID | None
+    public: bool
+    facts: dict[str, Any]
+    salt: bytes
+    commitment: bytes = b""
+
+
+def append(petition_id: UUID, seq: int, event: str, actor: Actor, **more: Any) -> NewEvent:
     """Write one event and return it; what it takes stands at `event_of`."""
     row = event_of(petition_id, seq, event, actor, **more)
     insert_rows({EVENTS: [values_of(row)]})
@@ -105,13 +128,13 @@ def event_of(
     facts: Mapping[str, Any],
     at: datetime | None = None,
     text_digest: Callable[[bytes], str] | None = None,
-) -> PetitionEventRow:
+) -> NewEvent:
     """One event of the current instant, yet to be written. `seq` is the case's version after the event.
 
     The event carries its commitment, which the database queues for the ledger in the statement that writes it. For a
     filing, `text_digest` gives the digest of the text under the salt of the event.
     """
-    row = PetitionEventRow(
+    row = NewEvent(
         id=uuid4(),
         petition_id=petition_id,
         seq=seq,
@@ -132,7 +155,7 @@ def event_of(
     return row
 
 
-def values_of(row: PetitionEventRow) -> dict[str, Any]:
+def values_of(row: NewEvent) -> dict[str, Any]:
     """An event as a row of EVENTS."""
     return {name: getattr(row, name) for name in _COLUMNS}
 

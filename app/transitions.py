@@ -20,7 +20,7 @@ from app.directory.service import serving
 from app.errors import Problem, Unknown
 from app.extensions import db
 from app.ledger.statements import text_digest
-from app.petitions.models import OPEN_STATES, DeadlineRow, Petition, PetitionEventRow
+from app.petitions.models import OPEN_STATES, DeadlineRow, NewPetition, Petition
 from app.supervision.models import SupervisionOrder
 from app.supervision.orders import issue_order, release_orders
 from workflows.actor import Actor
@@ -118,10 +118,10 @@ def record(petition: Petition, event: str, actor: Actor, facts: dict[str, Any]) 
 
 
 def open_case(
-    petition: Petition,
+    petition: NewPetition,
     actor: Actor,
     facts: dict[str, Any],
-    besides: Callable[[list[Deadline], PetitionEventRow], Rows] = lambda _running, _filed: {},
+    besides: Callable[[list[Deadline], timeline.NewEvent], Rows] = lambda _running, _filed: {},
 ) -> None:
     """Write a new petition, its first event, its deadlines and its messages, with one statement.
 
@@ -146,7 +146,7 @@ def open_case(
     )
 
 
-def text_digest_of(petition: Petition, salt: bytes) -> str:
+def text_digest_of(petition: Petition | NewPetition, salt: bytes) -> str:
     """The digest by which the first event commits to what was filed: number, place, title and text never change after it."""
     return text_digest(salt, petition.serial, petition.division_code, petition.title, petition.body)
 
@@ -274,7 +274,7 @@ def _guard_facts(petition: Petition, actor: Actor, facts: dict[str, Any]) -> dic
     }
 
 
-def _settle(petition: Petition, log: list[CaseEvent], row: PetitionEventRow) -> list[dict[str, Any]]:
+def _settle(petition: Petition, log: list[CaseEvent], row: timeline.NewEvent) -> list[dict[str, Any]]:
     """The deadlines that the event changes, as rows; the petition gets its copies."""
     calendar, versions = calendar_store.current()
     (event,) = timeline.as_case_events([row])
@@ -316,7 +316,7 @@ def deadline_rows(petition_id: UUID, computed: Iterable[Deadline], calendar: Wor
     ]
 
 
-def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:
+def _copy(petition: Petition | NewPetition, running: list[Deadline], at: datetime) -> None:
     """Copy onto the petition what its guards and its list row need."""
     live = {one.policy_id: one for one in running if one.live}
     step = next_forced(running)

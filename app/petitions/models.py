@@ -1,6 +1,7 @@
 """A petition and what hangs on it. The columns that the chart reads are described in workflows.petition_record."""
 
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -130,6 +131,10 @@ class Petition(db.Model):
     brought_log: Mapped[list[list[Any]] | None] = query_expression()
 
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
+
+
+class NewPetition(SimpleNamespace):
+    """A petition that is being filed: every column of Petition by its name, without the bookkeeping of the mapper."""
 
 
 class ReceiptRow(db.Model):
