@@ -22,6 +22,7 @@ from workflows.alert_record import (
     SERIOUS,
     TOWNSHIP,
     VERDICTS_OF,
+    WIDER,
     AlertRecord,
 )
 from workflows.base import Demand, Facts, Guard, MissingFact, guard
@@ -265,7 +266,7 @@ def urgings_are_spent(a: AlertRecord, actor: Who, facts: Facts) -> bool:
 
 @guard("evidence-only")
 def scope_fits_colour(a: AlertRecord, actor: Who, facts: Facts) -> bool:
-    return a.colour in CLEARANCE_MONTHS or facts.get("scope", "evidence") == "evidence" and not facts.get("until")
+    return a.colour in CLEARANCE_MONTHS or not (facts.get("scope") in WIDER or facts.get("until"))
 
 
 @guard("expiry-too-long")
@@ -293,9 +294,9 @@ def scope_still_fits(a: AlertRecord, actor: Who, facts: Facts) -> bool:
 @guard("papers-missing")
 def papers_are_complete(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     reason = str(facts.get("reason_code"))
-    if reason not in CLEARANCE_PAPERS or "papers" not in facts:
+    if reason not in CLEARANCE_PAPERS or facts.get("papers") is None:
         return True
-    return CLEARANCE_PAPERS[reason] - MAY_FOLLOW.get(reason, frozenset()) <= set(facts["papers"] or ())
+    return CLEARANCE_PAPERS[reason] - MAY_FOLLOW.get(reason, frozenset()) <= set(facts["papers"])
 
 
 @guard("nothing-owed", counter="papers_due")

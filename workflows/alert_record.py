@@ -213,7 +213,8 @@ CLEARANCE_PAPERS: Mapping[str, frozenset[str]] = {
 CLEARANCE_REASONS = tuple(CLEARANCE_PAPERS)
 # Emergency works are done before the meeting: these may follow, within the days of AL-10.
 MAY_FOLLOW: Mapping[str, frozenset[str]] = {"emergency_works": frozenset({"minutes"})}
-SCOPES = ("evidence", "contract", "person_rule")  # what a clearance speaks of: this evidence, this contract, this person × rule
+WIDER = ("contract", "person_rule")
+SCOPES = ("evidence", *WIDER)  # what a clearance speaks of: this evidence, this contract, this person × rule
 CLEARANCE_MONTHS: Mapping[str, int] = {"yellow": 6, "blue": 12}  # longest life; red and orange none beyond the evidence
 FORMS = ("FORM_1", "FORM_2", "FORM_3", "FORM_4")  # 四种形态, of one person
 REOPEN_REASONS = ("new_evidence", "failed_look_back", "order_from_above")
