@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 from flask import current_app
 
-from notifications.catalogue import CLUE, OTHER, PETITION, Notice
+from notifications.catalogue import CLUE, OTHER, PETITION
+from notifications.notice import Notice
 from workflows.actor import Label
 from workflows.clue import CLUE_EVENT_LABELS, CLUE_LABELS, CLUE_LIMITS, CLUE_REFUSALS, ClueChart
 from workflows.clue import RESTS as CLUE_RESTS

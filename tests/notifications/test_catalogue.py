@@ -9,12 +9,11 @@ from notifications.catalogue import (
     CLUE,
     OTHER,
     PETITION,
-    PLACEHOLDERS,
-    SECRET_PLACEHOLDERS,
     SECRET_TEMPLATES,
     audiences,
     notice_for,
 )
+from notifications.notice import PLACEHOLDERS, SECRET_PLACEHOLDERS
 from workflows.clue import ClueEvent
 from workflows.petition import STATE_LABELS, PetitionEvent
 
