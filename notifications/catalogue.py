@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from notifications.alert_catalogue import ALERT, ALERT_OTHER
 from notifications.notice import NONE, Audience, Notice, Words
 
 
@@ -338,7 +339,7 @@ CLUE: Mapping[str, tuple[Notice, ...]] = {
     "clue_message": (Notice("readers", "有新留言,请登录查看。", "There is a new word for you; please sign in."),),
 }
 
-CATALOGUE: Mapping[str, tuple[Notice, ...]] = {**PETITION, **OTHER, **CLUE}
+CATALOGUE: Mapping[str, tuple[Notice, ...]] = {**PETITION, **OTHER, **CLUE, **ALERT, **ALERT_OTHER}
 SECRET_TEMPLATES = frozenset({"one_time_code", "one_time_password"})
 SUBJECT = Words("明鉴:信访事项提醒", "Mingjian: news of a case")
 ACCOUNT_SUBJECT = Words("明鉴:账号通知", "Mingjian: your account")

@@ -6,8 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-# `readers` are those on the list of a clue, `clue_heads` the heads of the body in charge of it.
-Audience = Literal["petitioner", "owner_org", "main_org", "co_orgs", "phone", "mailbox", "readers", "clue_heads"]
+# `readers` are those on the list of a clue, `clue_heads` the heads of the body in charge of it. Of an alert: the body in charge,
+# the discipline body above it, those who check it, the unit that it is about, the department that suspends payment or approval,
+# and the body that keeps the rule.
+Audience = Literal[
+    "petitioner", "owner_org", "main_org", "co_orgs", "phone", "mailbox", "readers", "clue_heads",
+    "alert_body", "alert_above", "alert_checkers", "alert_unit", "alert_department", "rule_owner",
+]  # fmt: skip
 
 PLACEHOLDERS = frozenset({"serial", "state", "due"})
 SECRET_PLACEHOLDERS = frozenset({"code", "password"})
