@@ -86,7 +86,7 @@ RESTS = frozenset({"closed"})
 _FREE = [ask.is_not_recused, ask.is_not_of_subject]
 _OWNER = [ask.is_model_owner, *_FREE]
 _RECEIVER = [ask.is_in_charge, ask.colour_fits_role, *_FREE]
-_CHECKER = [ask.is_checker, ask.colour_fits_role, *_FREE]
+_CHECKER = [ask.is_checker, ask.colour_fits_role, *_FREE, ask.enough_check]
 _SUPERVISOR = [ask.is_in_charge_or_above, *_FREE]
 _DECIDER = [ask.is_decider, *_FREE]
 _APPROVER = [
@@ -146,7 +146,7 @@ class AlertChart(HouseChart):
     )
     assign_checkers = s.checking.to(
         s.checking,
-        cond=[*_SUPERVISOR, *_NAMED, ask.assignments_left],
+        cond=[*_SUPERVISOR, *_NAMED, ask.may_change_checkers],
         validators=needs("checker_ids", "reason"),
         on=[do.name_checkers, do.count_assignment],
     )
@@ -238,7 +238,7 @@ class AlertChart(HouseChart):
         validators=ask.findings_persons_and_amount,
         on=do.report_findings,
     )
-    _review = [*_DECIDER, ask.findings_wait, ask.is_not_findings, ask.does_not_check]
+    _review = [*_DECIDER, ask.findings_wait, ask.is_not_findings, ask.does_not_check, ask.enough_check]
     return_findings = s.checking.to(
         s.checking,
         cond=[*_review, ask.findings_returns_left],
@@ -317,13 +317,13 @@ class AlertChart(HouseChart):
     re_examine = s.rated.to(
         s.closed, cond=[*_sample, ask.verdict_agrees], validators=[_VERDICT, needs("opinion")], on=do.end_sample
     ) | s.rated.to(
-        s.checking,
+        s.signed,
         cond=[*_sample, ask.verdict_differs],
         validators=[_VERDICT, needs("opinion")],
         on=[do.unclear, do.dismiss_checkers, do.take_charge],
     )
     pass_look_back = s.rated.to(
-        s.closed, cond=[*_SUPERVISOR, ask.was_disposed, ask.is_not_decided_or_proof], validators=needs("note")
+        s.closed, cond=[*_SUPERVISOR, ask.is_not_sampled, ask.is_not_decided_or_proof], validators=needs("note")
     )
     auto_close = s.rated.to(s.closed, cond=[ask.is_system, ask.was_not_disposed, ask.is_not_sampled])
     reopen = s.checking.from_(

@@ -12,6 +12,7 @@ Who = Actor | None
 
 # A body that begins the check anew asks anew; what was before stands in the timeline.
 _OF_A_CHECK = {
+    "assignments": 0,
     "explanations": 0, "findings_by": None, "findings_returns": 0, "clearances": 0, "extensions": 0, "extension_by": None,
     "clearance_by": None, "clearance_reason": None, "clearance_scope": None, "clearance_until": None,
     "clearance_live": False, "papers_due": False, "sampled": False, "decided_by": None, "resolution": None,

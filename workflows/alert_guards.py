@@ -232,6 +232,18 @@ def checkers_are_enough(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     return not named or len(set(named)) >= (2 if a.colour == "red" else 1)
 
 
+@guard("two-people-needed")
+def enough_check(a: AlertRecord, actor: Who, facts: Facts) -> bool:
+    """An alert may have become red after its checkers were named."""
+    return len(set(a.checker_ids)) >= (2 if a.colour == "red" else 1)
+
+
+@guard("assignments-spent", counter="assignments")
+def may_change_checkers(a: AlertRecord, actor: Who, facts: Facts) -> bool:
+    """Five times; and always where there are too few, which naming enough of them ends."""
+    return a.assignments < LIMITS["assignments"] or not enough_check.ask(a, actor, facts)
+
+
 @guard("recused-checkers")
 def checkers_are_not_recused(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     """The door sends `excluded_person_ids`: everybody who must withdraw from this alert."""
@@ -249,7 +261,7 @@ def _below(counter: str) -> Guard:
     return Guard(ask, f"{counter}-spent", counter=counter)
 
 
-assignments_left, explanations_left, freezes_left = _below("assignments"), _below("explanations"), _below("freezes")
+explanations_left, freezes_left = _below("explanations"), _below("freezes")
 extensions_left, clearances_left = _below("extensions"), _below("clearances")
 findings_returns_left, take_backs_left = _below("findings_returns"), _below("take_backs")
 proof_returns_left, stages_left = _below("proof_returns"), _below("stages")
@@ -365,12 +377,12 @@ def is_sampled(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     return a.sampled
 
 
-@guard("other-branch", counter="sampled")
+@guard("sampled", counter="sampled")
 def is_not_sampled(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     return not a.sampled
 
 
-@guard("not-struck-off")
+@guard("other-branch")
 def was_disposed(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     return a.resolution == "disposed"
 

@@ -203,7 +203,7 @@ def test_an_equal_verdict_closes_the_sample_and_another_one_opens_the_alert_at_t
     send(same, "re_examine", COUNTY_CLERK, verdict="C")
     assert (same.state, same.sampled, same.verdict) == ("closed", False, "C")
     send(other, "re_examine", COUNTY_CLERK, verdict="A")
-    assert (other.state, other.org_id, other.level, other.verdict, other.sampled) == ("checking", COUNTY, 3, None, False)
+    assert (other.state, other.org_id, other.level, other.verdict, other.sampled) == ("signed", COUNTY, 3, None, False)
     assert (other.checker_ids, other.clearances) == ([], 1)
 
 
