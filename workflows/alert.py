@@ -127,13 +127,24 @@ class AlertChart(HouseChart):
         validators=[one_of("reason_code", WITHDRAW_REASONS), needs("reason")],
         on=do.withdraw,
     )
-    dispatch = s.dispatched.from_(*_waiting, cond=[*_OWNER, ask.target_is_not_subject], on=do.give_out)
-    auto_dispatch = s.dispatched.from_(
-        *_waiting, cond=[ask.is_system, ask.is_no_flood, ask.target_is_not_subject], on=do.give_out
+    dispatch = s.dispatched.from_(
+        *_waiting, cond=[*_OWNER, ask.target_is_not_subject, ask.target_takes_colour], on=do.give_out
+    )
+    # Nobody is there to choose another receiver: one that may not have it is passed over, for the body above.
+    _sent = [ask.is_system, ask.is_no_flood]
+    auto_dispatch = (
+        s.dispatched.from_(*_waiting, cond=[*_sent, ask.target_fits], on=do.give_out)
+        | s.external.from_(*_waiting, cond=[*_sent, ask.is_at_the_top], on=do.leave)
+        | s.dispatched.from_(*_waiting, cond=_sent, on=do.go_up)
     )
     # New rows of the same fingerprint. What becomes graver before it is confirmed goes to whoever takes that colour, with new time.
-    push_again = s.dispatched.from_(
-        *_unconfirmed, cond=[ask.is_system, ask.colour_rises], on=[do.raise_colour, do.push_again, do.begin_anew]
+    _graver = [ask.is_system, ask.colour_rises]
+    push_again = (
+        s.dispatched.from_(
+            *_unconfirmed, cond=[*_graver, ask.target_fits], on=[do.raise_colour, do.push_again, do.begin_anew]
+        )
+        | s.external.from_(*_unconfirmed, cond=[*_graver, ask.is_at_the_top], on=[do.raise_colour, do.leave])
+        | s.dispatched.from_(*_unconfirmed, cond=_graver, on=[do.raise_colour, do.go_up, do.begin_anew])
     )
     add_evidence = every((*_waiting, *_confirmed, s.external), {"cond": ask.is_system, "on": do.raise_colour}) | every(
         _unconfirmed, {"cond": [ask.is_system, ask.colour_stays]}

@@ -226,6 +226,18 @@ def target_is_not_subject(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     return org is None or org not in {a.unit_org_id, *a.subject_org_ids, *(facts.get("excluded_org_ids") or ())}
 
 
+@guard("colour-too-serious")
+def target_takes_colour(a: AlertRecord, actor: Who, facts: Facts) -> bool:
+    """A village checks reminders alone."""
+    colour = facts.get("colour", a.colour)
+    return colour == "blue" or (facts.get("level") or a.level) <= TOWNSHIP
+
+
+@guard("other-branch")
+def target_fits(a: AlertRecord, actor: Who, facts: Facts) -> bool:
+    return target_is_not_subject.ask(a, actor, facts) and target_takes_colour.ask(a, actor, facts)
+
+
 @guard("two-people-needed")
 def checkers_are_enough(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     named = facts.get("checker_ids")

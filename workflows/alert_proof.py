@@ -99,6 +99,9 @@ def starts() -> Iterator[Sketch]:
     """An alert as generated: each colour at its first receiver, and a red one that begins further up."""
     for colour, level in (("red", 4), ("orange", 4), ("yellow", 4), ("blue", 5), ("red", 3), ("red", 1)):
         yield Sketch(colour=colour, level=level, org_id=f"body {level}")
+    # Generated for a body that the alert is about, and for one that takes no alert of this colour.
+    yield Sketch(colour="yellow", subject_org_ids=["body 4"])
+    yield Sketch(level=5, org_id="body 5")
 
 
 ROLES_AT = {
@@ -116,7 +119,9 @@ def cast() -> dict[str, list[Actor]]:
     people = [SYSTEM_ACTOR, _person(Role.VILLAGE_CLERK, "unit", 5, "clerk")]
     for level, roles in ROLES_AT.items():
         people += [_person(role, f"body {level}", level, who) for role in roles for who in ("a", "b", "c", "d")]
-        people += [_person(role, f"body {level}", level, who, head=True) for role in roles for who in ("head", "deputy")]
+        people += [
+            _person(role, f"body {level}", level, who, head=True) for role in roles for who in ("head", "deputy")
+        ]
     by_role: dict[str, list[Actor]] = {}
     for actor in people:
         by_role.setdefault(actor.role, []).append(actor)
@@ -131,8 +136,16 @@ def _person(role: Role, org: Any, level: int, who: str, head: bool = False) -> A
 COMPLETE: dict[str, Any] = {
     **dict.fromkeys(("reason", "question", "explanation", "basis", "opinion", "proof", "note", "findings"), "given"),
     **dict.fromkeys(("minutes", "department_org_id", "parent_id", "source_field"), "given"),
-    **{"shown": ["amount"], "days": 5, "persons": [], "amount": 0, "recovered": 0, "returned": 0, "kind": "recovered"},
-    **{"fen": 1, "items": [{"task": "given", "owner": "given", "due": "given"}], "today": TODAY},
+    "shown": ["amount"],
+    "days": 5,
+    "persons": [],
+    "amount": 0,
+    "recovered": 0,
+    "returned": 0,
+    "kind": "recovered",
+    "fen": 1,
+    "items": [{"task": "given", "owner": "given", "due": "given"}],
+    "today": TODAY,
 }
 
 
@@ -149,6 +162,8 @@ def facts_for(record: Sketch, event: str) -> list[dict[str, Any]]:
     many: dict[str, list[dict[str, Any]]] = {
         "hold": [{"reason_code": one} for one in ("new_rule", "flood")],
         "withdraw": [{"reason_code": "rule_fault"}],
+        # Somebody may choose another receiver.
+        "dispatch": [{}, {"org_id": "body 4", "level": 4}, {"org_id": "body 3", "level": 3}],
         "add_evidence": [{}, {"colour": "red"}],
         "push_again": [{"colour": one} for one in COLOURS],
         "start_check": [{}, {"checker_ids": checkers[:1]}],
@@ -195,11 +210,15 @@ def moves(record: Sketch, table: StepTable = TABLE) -> Iterator[Move[Sketch]]:
 
 def _fault(before: Sketch, after: Sketch, event: str) -> str | None:
     """What no step may ever do to an alert."""
-    if after.level > before.level:
+    if after.level > before.level and event != "dispatch":
         return "level-went-down"
     if COLOURS.index(after.colour) > COLOURS.index(before.colour) and event != "strike_off":
         return "colour-stepped-down"
-    if event in ("start_check", "report_findings", "confirm") and after.colour == "red" and len(set(after.checker_ids)) < 2:
+    if (
+        event in ("start_check", "report_findings", "confirm")
+        and after.colour == "red"
+        and len(set(after.checker_ids)) < 2
+    ):
         return "one-checks-a-red-alert"
     if after.state == "resolved" and after.resolution is None:
         return "resolved-without-a-reason"
@@ -210,9 +229,16 @@ def _fault(before: Sketch, after: Sketch, event: str) -> str | None:
 
 # Persons of this world who may not decide are never the only ones, so that who they were opens nothing. What nobody reads later
 # is forgotten too.
-FORGOTTEN = {"state", "org_id", "unit_org_id", "subject_org_ids", "cadre_level", "parent_id", "overdue", "unexplained"} | {
-    *("freeze_by", "clearance_by", "decided_by", "proof_by", "verdict_by", "clearance_reason")
-}
+FORGOTTEN = {
+    "state",
+    "org_id",
+    "unit_org_id",
+    "subject_org_ids",
+    "cadre_level",
+    "parent_id",
+    "overdue",
+    "unexplained",
+} | {*("freeze_by", "clearance_by", "decided_by", "proof_by", "verdict_by", "clearance_reason")}
 
 
 def live_fields(table: StepTable = TABLE) -> dict[str, tuple[str, ...]]:

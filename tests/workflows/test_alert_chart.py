@@ -17,7 +17,9 @@ from tests.workflows.alert_world import (
     SECOND,
     TOWN,
     TWO,
+    UNIT,
     UNIT_CLERK,
+    VILLAGE,
     Alert,
     checking,
     send,
@@ -129,6 +131,19 @@ def test_a_county_without_townships_is_reached_in_one_step():
     alert = Alert("dispatched", level=5)
     send(alert, "escalate", SYSTEM_ACTOR, above_org_id=COUNTY, above_level=3)
     assert (alert.level, alert.org_id) == (3, COUNTY)
+
+
+@pytest.mark.parametrize("given", [{"org_id": UNIT}, {"subject_org_ids": [TOWN]}, {"level": 5, "org_id": VILLAGE}])
+def test_a_receiver_that_may_not_have_it_is_passed_over(given):
+    alert = Alert(**given)
+    send(alert, "auto_dispatch", SYSTEM_ACTOR)
+    assert (alert.state, alert.org_id) == ("dispatched", TOWN if alert.level == 4 else COUNTY)
+    graver = checking(**{"colour": "blue", **given})
+    send(graver, "push_again", SYSTEM_ACTOR, colour="red")
+    assert (graver.state, graver.org_id, graver.colour) == ("dispatched", alert.org_id, "red")
+    top = Alert(level=1, org_id=UNIT)
+    send(top, "auto_dispatch", SYSTEM_ACTOR)
+    assert top.state == "external"
 
 
 def test_an_alert_that_becomes_graver_is_dispatched_again_and_checked_anew():
