@@ -88,7 +88,7 @@ _OWNER = [ask.is_model_owner, *_FREE]
 _RECEIVER = [ask.is_in_charge, ask.colour_fits_role, *_FREE]
 _CHECKER = [ask.is_checker, ask.colour_fits_role, *_FREE, ask.enough_check]
 _SUPERVISOR = [ask.is_in_charge_or_above, *_FREE]
-_DECIDER = [ask.is_decider, *_FREE]
+_DECIDER = [ask.is_decider, ask.colour_fits_role, *_FREE]
 _APPROVER = [
     ask.is_clearance_approver,
     ask.is_one_level_up_if_serious,
@@ -268,7 +268,7 @@ class AlertChart(HouseChart):
     )
     _back = {"cond": [*_DECIDER, ask.take_backs_left], "validators": needs("reason")}
     take_back = s.investigated.from_(s.clue_filed, s.case_filed, **_back, on=do.count_take_back) | s.investigated.to(
-        s.checking, **_back, on=[do.count_take_back, do.drop_findings]
+        s.signed, **_back, on=[do.count_take_back, do.drop_findings, do.dismiss_checkers, do.take_charge]
     )
     record_disposal = s.disposed.from_(
         *(s.rectifying, s.clue_filed, s.case_filed),

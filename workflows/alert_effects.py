@@ -85,7 +85,7 @@ def push_again(a: Any, actor: Who, facts: Facts) -> None:
 
 @effect()
 def take_charge(a: Any, actor: Any, facts: Facts) -> None:
-    """The acting body, at the level in charge or above it, is in charge from now on."""
+    """The acting body, the one in charge or one above it, is in charge from now on."""
     a.org_id, a.level = actor.org_id, min(a.level, actor.org_level)
 
 

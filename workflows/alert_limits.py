@@ -31,10 +31,10 @@ ALERT_LIMITS: tuple[Policy, ...] = (
            starts=("escalate", "push_again", "recuse"), entry=True, restarts=True, states=("dispatched", "escalated"),
            breach="escalate", reminders=SHORT_LADDER),
     Policy("AL-02", "核查并初步答复", "Check and first answer", 15, "W", "working", variants=_by_colour(5, 10, 10),
-           starts=("sign", "re_examine"), states=("signed", "checking"), breach="escalate", extension_cap=10, extension_unit="W"),
+           starts=("sign", "re_examine", "take_back"), states=("signed", "checking"), breach="escalate", extension_cap=10, extension_unit="W"),
     # The check goes on after an answer, or begins again.
     Policy("AL-02a", "继续核查", "The check goes on", 5, "W", "working",
-           starts=("explain", "drop_question", "lapse_explanation", "refuse_clearance", "lapse_clearance", "take_back",
+           starts=("explain", "drop_question", "lapse_explanation", "refuse_clearance", "lapse_clearance",
                    "reopen", "reopen_unproved"),
            states=("checking",), breach="escalate", extension_cap=10, extension_unit="W"),
     Policy("AL-03", "单位说明", "Explanation by the unit", 5, "W", "working", variants=_by_colour(3, 3, 5),

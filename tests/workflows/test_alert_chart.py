@@ -256,7 +256,7 @@ def test_a_clue_that_came_to_nothing_is_taken_back_and_the_check_begins_again():
     alert = Alert("clue_filed", checker_ids=list(TWO), findings_by=CHECKER.person_id)
     send(alert, "take_back", HEAD)
     send(alert, "take_back", HEAD)
-    assert (alert.state, alert.findings_by) == ("checking", None)
+    assert (alert.state, alert.findings_by, alert.checker_ids) == ("signed", None, [])
     assert TABLE.refusal(Alert("case_filed", take_backs=2), "take_back", CITY_HEAD) == "take_backs-spent"
 
 

@@ -98,8 +98,9 @@ REFUSED = [
     ("return_findings", Alert("checking", **REPORTED, findings_returns=3), HEAD, {}, "findings_returns-spent"),
     # What follows.
     ("order_rectification", Alert("investigated"), CLERK, {}, "not-the-decider"),
-    ("order_rectification", Alert("investigated", org_id=OFFICE.org_id), OFFICE, {}, None),
-    ("send_as_clue", Alert("investigated", org_id=OFFICE.org_id), OFFICE, {}, "wrong-role"),
+    ("order_rectification", Alert("investigated", org_id=OFFICE.org_id), OFFICE, {}, "colour-too-serious"),
+    ("order_rectification", Alert("investigated", colour="yellow", org_id=OFFICE.org_id), OFFICE, {}, None),
+    ("send_as_clue", Alert("investigated", colour="yellow", org_id=OFFICE.org_id), OFFICE, {}, "wrong-role"),
     ("file_case", Alert("investigated"), HEAD, {}, "cadre-authority"),
     ("file_case", Alert("investigated", cadre_level=None), HEAD, {}, "cadre-authority"),
     ("file_case", Alert("investigated", cadre_level=2), COUNTY_HEAD, {}, "cadre-authority"),
