@@ -24,6 +24,8 @@ from workflows.explorer import ChartDescription, Move, WalkReport, edges_of, imp
 UNASSIGNED_STATES = frozenset({"filed", "held", "muted", "dispatched", "escalated"})
 # Sent by the system, but only when something outside happens: no alert may depend on it to move on.
 FORCED_FROM_OUTSIDE = frozenset({"recuse", "add_evidence", "push_again", "follow_parent", "mute", "hold"})
+# Sent by the clock, but what they end is not the waiting of the alert itself.
+NOTED_BY_CLOCK = frozenset({"lapse_freeze", "expire_clearance"})
 TODAY, LATER = date(2026, 3, 2), date(2026, 4, 1)
 
 
@@ -91,8 +93,11 @@ def describe(table: StepTable = TABLE, timed: dict[str, tuple[str, ...]] | None 
 
 
 def timed_events() -> dict[str, tuple[str, ...]]:
-    """State → events that the clock sends there, without the mere reminders."""
-    return {state: tuple(dict.fromkeys(event for _, event in sent if event)) for state, sent in TIMED.items()}
+    """State → events that the clock sends there and that move the alert, without reminders and notes."""
+    return {
+        state: tuple(dict.fromkeys(event for _, event in sent if event and event not in NOTED_BY_CLOCK))
+        for state, sent in TIMED.items()
+    }
 
 
 def starts() -> Iterator[Sketch]:
