@@ -20,14 +20,16 @@ from tests.workflows.alert_world import (
     UNIT,
     UNIT_CLERK,
     VILLAGE,
+    WORDS,
     Alert,
     checking,
     send,
     staff,
 )  # fmt: skip
 from workflows.actor import SYSTEM_ACTOR, Role
-from workflows.alert import TABLE
-from workflows.base import MissingFact, NotAllowed, WrongState
+from workflows.alert import TABLE, AlertChart
+from workflows.base import MissingFact, NotAllowed, WrongState, enabled
+from workflows.base import send as send_machine
 
 RECUSED = {"recused": True}
 ONE = {"checker_ids": [CHECKER.person_id]}
@@ -150,6 +152,16 @@ def test_each_refusal_has_its_own_code(event, alert, actor, facts, code):
         send(alert, event, actor, **facts)
     assert code == "wrong-state" or refused.value.code == code
     assert alert == before
+
+
+@pytest.mark.parametrize(("event", "alert", "actor", "facts"), [row[:4] for row in REFUSED if row[4] is None])
+def test_the_machine_takes_the_same_step_as_the_table(event, alert, actor, facts):
+    by_table, by_machine = replace(alert), replace(alert)
+    send(by_table, event, actor, **facts)
+    chart = AlertChart(by_machine)
+    assert (event in enabled(chart, actor, **facts)) == (event in TABLE.public_events)
+    send_machine(chart, event, actor, **{**WORDS, **facts})
+    assert by_machine == by_table
 
 
 @pytest.mark.parametrize(
