@@ -13,7 +13,8 @@ Facts that the door sends with every event: `recused`, `today`, `above_org_id`, 
 `colour` (add_evidence, push_again), `excluded_org_ids` (dispatch), `excluded_person_ids` (start_check, assign_checkers, reopen), `rule_author_id` (withdraw), `sampled`
 (approve_clearance), `palette` (strike_off). What a person sends stands in the column "needs" of docs/workflows/alert.md.
 
-The questions stand in `alert_guards`, the changes in `alert_effects`, words and record in `alert_record`, limits in `alert_limits`.
+The questions stand in `alert_guards`, the demands in `alert_demands`, the changes in `alert_effects`, words and record in
+`alert_record`, limits in `alert_limits`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Mapping
 from statemachine import State
 from statemachine.states import States
 
+from workflows import alert_demands as need
 from workflows import alert_effects as do
 from workflows import alert_guards as ask
 from workflows.alert_guards import MAY_ACT
@@ -246,7 +248,7 @@ class AlertChart(HouseChart):
     report_findings = s.checking.to(
         s.checking,
         cond=[*_CHECKER, ask.no_findings_wait],
-        validators=ask.findings_persons_and_amount,
+        validators=need.findings_persons_and_amount,
         on=do.report_findings,
     )
     _review = [*_DECIDER, ask.findings_wait, ask.is_not_findings, ask.does_not_check, ask.enough_check]
@@ -259,7 +261,7 @@ class AlertChart(HouseChart):
     confirm = s.checking.to(s.investigated, cond=_review, validators=needs("opinion"))
 
     # What follows from it.
-    order_rectification = s.investigated.to(s.rectifying, cond=_DECIDER, validators=ask.items_with_owner_and_date)
+    order_rectification = s.investigated.to(s.rectifying, cond=_DECIDER, validators=need.items_with_owner_and_date)
     send_as_clue = s.investigated.to(s.clue_filed, cond=[ask.is_discipline, *_DECIDER], validators=needs("reason"))
     file_case = s.case_filed.from_(
         *(s.investigated, s.clue_filed),
@@ -273,12 +275,12 @@ class AlertChart(HouseChart):
     record_disposal = s.disposed.from_(
         *(s.rectifying, s.clue_filed, s.case_filed),
         cond=[ask.is_discipline, *_SUPERVISOR, ask.fourth_form_has_case],
-        validators=ask.forms_and_money,
+        validators=need.forms_and_money,
         on=do.dispose,
     )
     record_money = every(
         (s.rectifying, s.disposed, s.verifying, *_done),
-        {"cond": [ask.is_discipline, *_SUPERVISOR], "validators": ask.kind_and_fen},
+        {"cond": [ask.is_discipline, *_SUPERVISOR], "validators": need.kind_and_fen},
     )
     submit_proof = s.verifying.from_(
         *(s.disposed, s.rectifying),
@@ -294,12 +296,12 @@ class AlertChart(HouseChart):
     strike_off = s.verifying.to(
         s.rectifying,
         cond=[*_verifier, ask.work_is_left, ask.stages_left],
-        validators=[ask.number_of_items_left, needs("note")],
+        validators=[need.number_of_items_left, needs("note")],
         on=[do.count_stage, do.step_down],
     ) | s.verifying.to(
         s.resolved,
         cond=[*_verifier, ask.nothing_is_left],
-        validators=[ask.number_of_items_left, needs("note")],
+        validators=[need.number_of_items_left, needs("note")],
         on=[do.step_down, do.strike_off, do.end_freeze],
     )
 
