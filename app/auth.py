@@ -20,7 +20,7 @@ from flask import current_app, request
 from flask_jwt_extended import decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt.exceptions import PyJWTError
-from sqlalchemy import Row, text
+from sqlalchemy import Row, column, text
 
 from app import clock
 from app.database import AREA_ROLES, ASSIGNED_ROLES, transaction
@@ -77,13 +77,13 @@ _SCOPE = """
 
 _STAFF = text(
     f"""
-    SELECT set_config('mj.kind', 'staff', true), set_config('mj.person', a.id::text, true),
-           set_config('mj.role', p.role, true), set_config('mj.org', o.id::text, true),
-           set_config('mj.lo', scope.lo, true),
-           set_config('mj.hi', CASE WHEN scope.lo = '' THEN '' ELSE scope.lo || ':' END, true),
-           set_config('mj.reach', CASE WHEN p.role = ANY(:area) THEN 'area'
-                                       WHEN p.role = ANY(:assigned) THEN 'assigned' ELSE '' END, true),
-           set_config('mj.petition', '', true), set_config('mj.purpose', :purpose, true),
+    SELECT concat(set_config('mj.kind', 'staff', true), set_config('mj.person', a.id::text, true),
+                  set_config('mj.role', p.role, true), set_config('mj.org', o.id::text, true),
+                  set_config('mj.lo', scope.lo, true),
+                  set_config('mj.hi', CASE WHEN scope.lo = '' THEN '' ELSE scope.lo || ':' END, true),
+                  set_config('mj.reach', CASE WHEN p.role = ANY(:area) THEN 'area'
+                                              WHEN p.role = ANY(:assigned) THEN 'assigned' ELSE '' END, true),
+                  set_config('mj.petition', '', true), set_config('mj.purpose', :purpose, true)) AS actor,
            shift.seconds, a.id AS person_id, p.role, o.id AS org_id, o.level AS org_level, p.head, scope.lo AS scope,
            a.must_change_password, a.totp_confirmed_at IS NOT NULL AS enrolled
       FROM sessions s
@@ -97,35 +97,41 @@ _STAFF = text(
        AND (a.left_on IS NULL OR a.left_on > day.d)
        AND p.valid_from <= day.d AND (p.valid_to IS NULL OR p.valid_to >= day.d)
     """
+).columns(
+    *(column(name) for name in ("actor", "seconds", "person_id", "role", "org_id", "org_level", "head", "scope")),
+    *(column(name) for name in ("must_change_password", "enrolled")),
 )
 
 # A villager sees what they filed, a receipt opens one case: both without an organisation, with the whole range of codes.
+_OF_PETITIONER = tuple(column(name) for name in ("actor", "seconds", "person_id", "petition_id"))
 _VILLAGER = text(
     """
-    SELECT set_config('mj.kind', 'petitioner', true), set_config('mj.person', s.villager_id::text, true),
-           set_config('mj.role', 'petitioner', true), set_config('mj.org', '', true), set_config('mj.lo', '', true),
-           set_config('mj.hi', ':', true), set_config('mj.reach', 'own', true), set_config('mj.petition', '', true),
-           set_config('mj.purpose', :purpose, true), coalesce((SELECT seconds FROM clock_offset), 0) AS seconds,
+    SELECT concat(set_config('mj.kind', 'petitioner', true), set_config('mj.person', s.villager_id::text, true),
+                  set_config('mj.role', 'petitioner', true), set_config('mj.org', '', true), set_config('mj.lo', '', true),
+                  set_config('mj.hi', ':', true), set_config('mj.reach', 'own', true), set_config('mj.petition', '', true),
+                  set_config('mj.purpose', :purpose, true)) AS actor,
+           coalesce((SELECT seconds FROM clock_offset), 0) AS seconds,
            s.villager_id AS person_id, NULL::uuid AS petition_id
       FROM sessions s
      WHERE s.id = :session AND s.kind = 'villager' AND s.villager_id IS NOT NULL
        AND s.revoked_at IS NULL AND s.expires_at > now()
     """
-)
+).columns(*_OF_PETITIONER)
 
 _RECEIPT = text(
     """
-    SELECT set_config('mj.kind', 'petitioner', true), set_config('mj.person', '', true),
-           set_config('mj.role', 'petitioner', true), set_config('mj.org', '', true), set_config('mj.lo', '', true),
-           set_config('mj.hi', ':', true), set_config('mj.reach', 'receipt', true),
-           set_config('mj.petition', s.petition_id::text, true),
-           set_config('mj.purpose', :purpose, true), coalesce((SELECT seconds FROM clock_offset), 0) AS seconds,
+    SELECT concat(set_config('mj.kind', 'petitioner', true), set_config('mj.person', '', true),
+                  set_config('mj.role', 'petitioner', true), set_config('mj.org', '', true), set_config('mj.lo', '', true),
+                  set_config('mj.hi', ':', true), set_config('mj.reach', 'receipt', true),
+                  set_config('mj.petition', s.petition_id::text, true),
+                  set_config('mj.purpose', :purpose, true)) AS actor,
+           coalesce((SELECT seconds FROM clock_offset), 0) AS seconds,
            NULL::uuid AS person_id, s.petition_id
       FROM sessions s
      WHERE s.id = :session AND s.kind = 'receipt' AND s.petition_id IS NOT NULL
        AND s.revoked_at IS NULL AND s.expires_at > now()
     """
-)
+).columns(*_OF_PETITIONER)
 
 _OPENING = {"staff": _STAFF, "villager": _VILLAGER, "receipt": _RECEIPT}
 _PETITIONER_KINDS = frozenset({"villager", "receipt"})

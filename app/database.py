@@ -14,8 +14,10 @@ from uuid import UUID
 import click
 import orjson
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, Row, Table, TextClause, event, text
+from sqlalchemy import Connection, Engine, Row, Table, TextualSelect, column, event, inspect, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import make_transient, make_transient_to_detached
+from sqlalchemy.orm.exc import StaleDataError
 
 from app import clock
 from app.config import URL_VARIABLES, DatabaseRole
@@ -34,15 +36,17 @@ AREA_ROLES = frozenset(
 ASSIGNED_ROLES = frozenset({Role.DEPARTMENT_HANDLER, Role.DISPATCHED_GROUP, Role.VILLAGE_SUPERVISOR})
 
 # One statement: nine settings and the demonstration offset in a single round trip. The unused ones are set to the empty
-# string on purpose, so that nothing of an earlier savepoint of the same transaction can remain.
+# string on purpose, so that nothing of an earlier savepoint of the same transaction can remain. What they were set to is one
+# column, and the columns are named, because each column of an answer costs, and most where it has to be found out anew each time.
 _SET_ACTOR = text(
     """
-    SELECT set_config('mj.kind', :kind, true), set_config('mj.person', :person, true), set_config('mj.role', :role, true),
-           set_config('mj.org', :org, true), set_config('mj.lo', :lo, true), set_config('mj.hi', :hi, true),
-           set_config('mj.reach', :reach, true), set_config('mj.petition', :petition, true),
-           set_config('mj.purpose', :purpose, true), (SELECT seconds FROM clock_offset)
+    SELECT concat(set_config('mj.kind', :kind, true), set_config('mj.person', :person, true), set_config('mj.role', :role, true),
+                  set_config('mj.org', :org, true), set_config('mj.lo', :lo, true), set_config('mj.hi', :hi, true),
+                  set_config('mj.reach', :reach, true), set_config('mj.petition', :petition, true),
+                  set_config('mj.purpose', :purpose, true)),
+           (SELECT seconds FROM clock_offset)
     """
-)
+).columns(column("actor"), column("seconds"))
 
 
 SYSTEM = SYSTEM_ACTOR
@@ -77,7 +81,7 @@ def set_actor(actor: Actor, *, petition_id: UUID | None = None, purpose: str = "
             "purpose": purpose,
         },
     ).one()
-    clock.offset_seconds.set(row[-1] or 0)
+    clock.offset_seconds.set(row.seconds or 0)
 
 
 @event.listens_for(Engine, "rollback")
@@ -123,9 +127,36 @@ def insert_rows(rows: Rows) -> None:
     """
     given = {target: some for target, some in rows.items() if some}
     if given:
-        statement = _inserting(tuple((target, tuple(some[0])) for target, some in given.items()))
-        values = {f"rows_{n}": orjson.dumps(some, default=_hex).decode() for n, some in enumerate(given.values())}
-        db.session.execute(statement, values)
+        statement = _writing(_shape_of(given), None)
+        db.session.execute(statement, _values_of(given))
+
+
+def write_with_rows(record: Any, rows: Rows) -> None:
+    """Write what was changed of a mapped record, and the rows that follow from it, with one statement, as `insert_rows` does.
+
+    The record is then as after a flush. Raises StaleDataError when there is no row that the actor may change.
+    """
+    state = inspect(record)
+    table, given = state.mapper.local_table, {target: some for target, some in rows.items() if some}
+    changed = {name: getattr(record, name) for name in sorted(set(table.columns.keys()) - state.unmodified)}
+    values = {"id": record.id, "changed": orjson.dumps(changed).decode(), **_values_of(given)}
+    if db.session.execute(_writing(_shape_of(given), (table, tuple(changed))), values).scalar_one() != 1:
+        raise StaleDataError()
+    # The mapper has to know that nothing is left to write. Setting the values as committed would leave the record on its list.
+    make_transient(record)
+    make_transient_to_detached(record)
+    db.session.add(record)
+
+
+_Shape = tuple[tuple[Target, tuple[str, ...]], ...]
+
+
+def _shape_of(given: Rows) -> _Shape:
+    return tuple((target, tuple(some[0])) for target, some in given.items())
+
+
+def _values_of(given: Rows) -> dict[str, str]:
+    return {f"rows_{n}": orjson.dumps(some, default=_hex).decode() for n, some in enumerate(given.values())}
 
 
 def _hex(value: Any) -> str:
@@ -135,9 +166,10 @@ def _hex(value: Any) -> str:
     raise TypeError(type(value).__name__)
 
 
-@lru_cache(maxsize=256)
-def _inserting(shape: tuple[tuple[Target, tuple[str, ...]], ...]) -> TextClause:
-    """The rows travel as JSON, one parameter a table: their number does not change the statement, so it stays prepared."""
+@lru_cache(maxsize=512)
+def _writing(shape: _Shape, change: tuple[Table, tuple[str, ...]] | None) -> TextualSelect:
+    """The rows travel as JSON, one parameter a table: their number does not change the statement, so it stays prepared. It
+    answers with how many records were changed."""
     parts = []
     for n, (target, names) in enumerate(shape):
         table, columns = target.table.fullname, ", ".join(f'"{name}"' for name in names)
@@ -145,7 +177,17 @@ def _inserting(shape: tuple[tuple[Target, tuple[str, ...]], ...]) -> TextClause:
             f"into_{n} AS (INSERT INTO {table} ({columns}) SELECT {columns} "
             f"FROM jsonb_populate_recordset(CAST(NULL AS {table}), CAST(:rows_{n} AS jsonb)) {target.conflict})"
         )
-    return text(f"WITH {', '.join(parts)} SELECT 1")
+    answer = "SELECT 0 AS changed"
+    if change is not None:
+        table, columns = change[0].fullname, ", ".join(f'"{name}" = new."{name}"' for name in change[1])
+        parts.append(
+            f"change AS (UPDATE {table} old SET {columns} "
+            f"FROM jsonb_populate_record(CAST(NULL AS {table}), CAST(:changed AS jsonb)) new "
+            "WHERE old.id = CAST(:id AS uuid) RETURNING 1)"
+        )
+        answer = "SELECT count(*) AS changed FROM change"
+    # Its column is named because what a statement returns is otherwise found out anew each time.
+    return text(f"WITH {', '.join(parts)} {answer}").columns(column("changed"))
 
 
 class UnsafeRole(RuntimeError):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 from flask import request
-from sqlalchemy import text
+from sqlalchemy import column, text
 
 from app import clock
 from app.database import Target, insert_rows
@@ -28,6 +28,15 @@ KEY_HEADER = {
 }
 
 KEYS = Target(IdempotencyKey.__table__)
+_CLAIM = text(
+    """
+    WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(:mac, 0)))
+    SELECT k.body_mac, k.answer,
+           CAST(:about AS uuid) IS NULL OR EXISTS (SELECT 1 FROM petitions WHERE id = CAST(:about AS uuid))
+             OR EXISTS (SELECT 1 FROM clues WHERE id = CAST(:about AS uuid)) AS seen
+      FROM held LEFT JOIN idempotency_keys k ON k.key_mac = :mac
+    """
+).columns(column("body_mac"), column("answer"), column("seen"))
 
 
 def key_of_request() -> str:
@@ -51,18 +60,7 @@ def claim(key: str, body: str, about: UUID | None = None) -> dict[str, Any] | No
     Raises Problem 422 `key-used-with-another-body`, and Unknown when the petition or clue that the request is about is one that the
     actor does not see, or no longer: a repeated key may tell no more than a new one.
     """
-    row = db.session.execute(
-        text(
-            """
-            WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended(:mac, 0)))
-            SELECT k.body_mac, k.answer,
-                   CAST(:about AS uuid) IS NULL OR EXISTS (SELECT 1 FROM petitions WHERE id = CAST(:about AS uuid))
-                     OR EXISTS (SELECT 1 FROM clues WHERE id = CAST(:about AS uuid)) AS seen
-              FROM held LEFT JOIN idempotency_keys k ON k.key_mac = :mac
-            """
-        ),
-        {"mac": receipts.key_mac(key), "about": about},
-    ).one()
+    row = db.session.execute(_CLAIM, {"mac": receipts.key_mac(key), "about": about}).one()
     if not row.seen:
         raise Unknown()
     if row.body_mac is None:

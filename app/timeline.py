@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID, uuid4
@@ -38,6 +39,11 @@ _LOG = (
     .where(PetitionEventRow.petition_id == bindparam("petition_id"))
     .order_by(PetitionEventRow.seq)
 )
+# The same of `petitions.id` in one value, for the statement that locks a case.
+BROUGHT = """
+    SELECT json_agg(json_build_array(e.seq, e.event, e.at, e.to_state, e.facts) ORDER BY e.seq)
+      FROM petition_events e WHERE e.petition_id = petitions.id
+"""
 
 
 class Entry(Protocol):
@@ -51,6 +57,14 @@ class Entry(Protocol):
     facts: dict[str, Any]
 
 
+class Locked(Protocol):
+    """What `log_of_locked` takes of a case."""
+
+    id: UUID
+    version: int
+    brought_log: list[list[Any]] | None
+
+
 def log_of(petition_id: UUID) -> list[Entry]:
     """The events of a case that the reader may see, oldest first."""
     found: Any = db.session.execute(_LOG, {"petition_id": petition_id}).all()
@@ -62,7 +76,41 @@ def as_case_events(rows: Iterable[Entry]) -> list[CaseEvent]:
     return [CaseEvent(row.event, row.at, row.to_state, row.facts) for row in rows]
 
 
-def append(petition_id: UUID, seq: int, event: str, actor: Actor, **more: Any) -> PetitionEventRow:
+def log_of_locked(petition: Locked) -> list[CaseEvent]:
+    """The events of a locked case as the pure deadline engine reads them.
+
+    Those that came with the lock are read anew when one was written since, or by whom the lock waited for: PostgreSQL then gives
+    the row as it has become, and the rest of the statement as it was. The last event has the version of the case for its number.
+    """
+    brought = petition.brought_log
+    if brought and brought[-1][0] == petition.version:
+        return [CaseEvent(event, datetime.fromisoformat(at), state, facts) for _, event, at, state, facts in brought]
+    return as_case_events(log_of(petition.id))
+
+
+@dataclass(slots=True)
+class NewEvent:
+    """An event that is yet to be written: the columns of PetitionEventRow, without the bookkeeping of the mapper."""
+
+    id: UUID
+    petition_id: UUID
+    seq: int
+    at: datetime
+    clock_offset_seconds: int
+    event: str
+    from_state: str | None
+    to_state: str
+    actor_kind: str
+    actor_id: UUID | None
+    actor_role: str
+    org_id: UUID | None
+    public: bool
+    facts: dict[str, Any]
+    salt: bytes
+    commitment: bytes = b""
+
+
+def append(petition_id: UUID, seq: int, event: str, actor: Actor, **more: Any) -> NewEvent:
     """Write one event and return it; what it takes stands at `event_of`."""
     row = event_of(petition_id, seq, event, actor, **more)
     insert_rows({EVENTS: [values_of(row)]})
@@ -80,13 +128,13 @@ def event_of(
     facts: Mapping[str, Any],
     at: datetime | None = None,
     text_digest: Callable[[bytes], str] | None = None,
-) -> PetitionEventRow:
+) -> NewEvent:
     """One event of the current instant, yet to be written. `seq` is the case's version after the event.
 
     The event carries its commitment, which the database queues for the ledger in the statement that writes it. For a
     filing, `text_digest` gives the digest of the text under the salt of the event.
     """
-    row = PetitionEventRow(
+    row = NewEvent(
         id=uuid4(),
         petition_id=petition_id,
         seq=seq,
@@ -107,7 +155,7 @@ def event_of(
     return row
 
 
-def values_of(row: PetitionEventRow) -> dict[str, Any]:
+def values_of(row: NewEvent) -> dict[str, Any]:
     """An event as a row of EVENTS."""
     return {name: getattr(row, name) for name in _COLUMNS}
 

@@ -9,17 +9,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, Date, Row, Text, Uuid, all_, and_, any_, bindparam, or_, select
+from sqlalchemy import ARRAY, Date, Row, Text, Uuid, all_, and_, any_, bindparam, literal_column, or_, select
+from sqlalchemy.orm import with_expression
 
 from app import calendar_store, clock, outbox, timeline
-from app.database import Rows, Target, insert_rows
+from app.database import Rows, Target, insert_rows, write_with_rows
 from app.directory.codes import lineage_of
 from app.directory.models import Organisation, StaffAccount
 from app.directory.service import serving
 from app.errors import Problem, Unknown
 from app.extensions import db
 from app.ledger.statements import text_digest
-from app.petitions.models import OPEN_STATES, DeadlineRow, Petition, PetitionEventRow
+from app.petitions.models import OPEN_STATES, DeadlineRow, NewPetition, Petition
 from app.supervision.models import SupervisionOrder
 from app.supervision.orders import issue_order, release_orders
 from workflows.actor import Actor
@@ -45,8 +46,13 @@ _CHANGED_DEADLINES = Target(
     ),
 )
 # Built once: making the same query anew for each case costs more than sending it.
-_CASE = select(Petition).where(Petition.id == bindparam("petition_id")).execution_options(populate_existing=True)
-_LOCKED = {skip: _CASE.with_for_update(skip_locked=skip) for skip in (False, True)}
+_CASE = (
+    select(Petition)
+    .where(Petition.id == bindparam("petition_id"))
+    .options(with_expression(Petition.brought_log, literal_column(f"({timeline.BROUGHT})")))
+    .execution_options(populate_existing=True)
+)
+_LOCKED = {skip: _CASE.with_for_update(of=Petition, skip_locked=skip) for skip in (False, True)}
 
 
 def lock(petition_id: UUID, version: int | None = None, *, skip_locked: bool = False) -> Petition:
@@ -69,7 +75,7 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> None:
     Raises WrongState (409), NotAllowed (403) or MissingFact (422) and then changes nothing.
     """
     before_state, before_level, before_round = petition.state, petition.level, petition.round
-    log = timeline.as_case_events(timeline.log_of(petition.id))
+    log = timeline.log_of_locked(petition)
     TABLE.send(petition, event, actor, **_guard_facts(petition, actor, facts))
     if event in ("dispatch", "rehandle"):
         petition.dispatches += 1
@@ -87,20 +93,20 @@ def move(petition: Petition, event: str, actor: Actor, **facts: Any) -> None:
     unseated = event == PetitionEvent.RECUSE_BODY and petition.main_org_id is None
     if petition.round != before_round or petition.state not in OPEN_STATES or unseated:
         release_orders(petition)
-    insert_rows(
+    write_with_rows(
+        petition,
         {
             timeline.EVENTS: [timeline.values_of(row)],
             _CHANGED_DEADLINES: changed,
             outbox.MESSAGES: outbox.messages_about(event, petition),
-        }
+        },
     )
-    db.session.flush()
 
 
 def record(petition: Petition, event: str, actor: Actor, facts: dict[str, Any]) -> None:
     """Write down on a locked petition something that is no transition but that deadlines are counted from. What petitioners
     do themselves does not break the silence of an office."""
-    log, seen = timeline.as_case_events(timeline.log_of(petition.id)), petition.last_visible_at
+    log, seen = timeline.log_of_locked(petition), petition.last_visible_at
     petition.version += 1
     row = timeline.event_of(
         petition.id, petition.version, event, actor, from_state=petition.state, to_state=petition.state, facts=facts
@@ -108,15 +114,14 @@ def record(petition: Petition, event: str, actor: Actor, facts: dict[str, Any]) 
     changed = _settle(petition, log, row)
     if actor.kind == "petitioner":
         petition.last_visible_at = seen
-    insert_rows({timeline.EVENTS: [timeline.values_of(row)], _CHANGED_DEADLINES: changed})
-    db.session.flush()
+    write_with_rows(petition, {timeline.EVENTS: [timeline.values_of(row)], _CHANGED_DEADLINES: changed})
 
 
 def open_case(
-    petition: Petition,
+    petition: NewPetition,
     actor: Actor,
     facts: dict[str, Any],
-    besides: Callable[[list[Deadline], PetitionEventRow], Rows] = lambda _running, _filed: {},
+    besides: Callable[[list[Deadline], timeline.NewEvent], Rows] = lambda _running, _filed: {},
 ) -> None:
     """Write a new petition, its first event, its deadlines and its messages, with one statement.
 
@@ -141,7 +146,7 @@ def open_case(
     )
 
 
-def text_digest_of(petition: Petition, salt: bytes) -> str:
+def text_digest_of(petition: Petition | NewPetition, salt: bytes) -> str:
     """The digest by which the first event commits to what was filed: number, place, title and text never change after it."""
     return text_digest(salt, petition.serial, petition.division_code, petition.title, petition.body)
 
@@ -269,7 +274,7 @@ def _guard_facts(petition: Petition, actor: Actor, facts: dict[str, Any]) -> dic
     }
 
 
-def _settle(petition: Petition, log: list[CaseEvent], row: PetitionEventRow) -> list[dict[str, Any]]:
+def _settle(petition: Petition, log: list[CaseEvent], row: timeline.NewEvent) -> list[dict[str, Any]]:
     """The deadlines that the event changes, as rows; the petition gets its copies."""
     calendar, versions = calendar_store.current()
     (event,) = timeline.as_case_events([row])
@@ -311,7 +316,7 @@ def deadline_rows(petition_id: UUID, computed: Iterable[Deadline], calendar: Wor
     ]
 
 
-def _copy(petition: Petition, running: list[Deadline], at: datetime) -> None:
+def _copy(petition: Petition | NewPetition, running: list[Deadline], at: datetime) -> None:
     """Copy onto the petition what its guards and its list row need."""
     live = {one.policy_id: one for one in running if one.live}
     step = next_forced(running)

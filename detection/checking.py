@@ -108,13 +108,19 @@ def _derivation(derivation: Derivation, columns: Mapping[str, str], found: Findi
             found.add(f"{at}.of.{i}", "not-an-operand")
             kinds.append("")
     op, of = derivation.op, set(kinds)
-    if op in {"days_between", "earliest", "latest", "year", "month", "month_end"}:
+    if op in {"days_between", "earliest", "latest", "year", "month", "month_end", "weekday"}:
         if of - {"date"}:
             found.add(at, "takes-dates")
-        wanted = {"days_between": 2, "year": 1, "month": 1, "month_end": 1}.get(op)
+        wanted = {"days_between": 2, "year": 1, "month": 1, "month_end": 1, "weekday": 1}.get(op)
         if wanted and len(kinds) != wanted:
             found.add(at, "operands", wanted=wanted)
         return {derivation.name: "date" if op in {"earliest", "latest", "month_end"} else "int64"}
+    if op in {"hour", "hours_between"}:
+        if of - {"timestamp"}:
+            found.add(at, "takes-instants")
+        if len(kinds) != (2 if op == "hours_between" else 1):
+            found.add(at, "operands", wanted=2 if op == "hours_between" else 1)
+        return {derivation.name: "int64"}
     if op == "first":
         if len(of) != 1:
             found.add(at, "types-differ", left=kinds[0], right=kinds[-1])

@@ -192,6 +192,14 @@ def condition(tree: Mapping[str, Any], table: ir.Table, as_of: date) -> ir.Boole
     return _COMPARE[op](column, value(given, table, column, as_of))
 
 
+def unknown(met: ir.BooleanValue) -> ir.BooleanValue:
+    """True where a condition is neither true nor false.
+
+    The call around it keeps the printed text together: `NOT (a) IS NULL`, as the printer writes it otherwise, means `NOT ((a) IS NULL)`.
+    """
+    return ibis.coalesce(met, ibis.null("boolean")).isnull()
+
+
 def is_unreadable(table: ir.Table, name: str) -> ir.BooleanValue:
     """True where the source gave something in this field that could not be read. Columns made by lookups never are."""
     return table.unreadable.contains(f";{name}=") if "unreadable" in table.columns else ibis.literal(value=False)
@@ -204,7 +212,8 @@ def value(given: object, table: ir.Table, column: ir.Value, as_of: date) -> Any:
             return ibis.literal(as_of + timedelta(days=given["asof"]), type="date")
         amount = table[threshold_column(given["threshold"])] if "threshold" in given else table[given["field"]]
         if "percent" in given:
-            return (amount * given["percent"]) // 100
+            part = amount * given["percent"]
+            return part / 100 if amount.type().is_floating() else part // 100
         if "days" in given:
             return (amount + ibis.interval(days=given["days"])).cast("date")
         return amount

@@ -29,6 +29,9 @@ DERIVATIONS = frozenset(
         "month",
         "month_end",
         "first",
+        "hour",
+        "hours_between",
+        "weekday",
     }
 )
 _RULE = re.compile(r"[A-Z][A-Z0-9]{1,9}-[0-9A-Z]{2,6}\Z")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import ibis
 from ibis.expr import types as ir
 
-from detection.conditions import columns_of, condition
+from detection.conditions import columns_of, condition, unknown
 from detection.documents import Rule
 from detection.kinds import KINDS
 from detection.kinds.base import cannot_judge
@@ -37,7 +37,7 @@ def verdicts(rule: Rule, tables: Tables) -> Verdicts:
     if rule.where:
         met = condition(rule.where, looked_at, tables.as_of)
         unjudged.append(
-            cannot_judge(looked_at.filter(met.isnull()), "missing:" + ",".join(sorted(columns_of(rule.where))))
+            cannot_judge(looked_at.filter(unknown(met)), "missing:" + ",".join(sorted(columns_of(rule.where))))
         )
         looked_at = looked_at.filter(met)
     hits = kind.find(rule, looked_at, tables)

@@ -12,12 +12,15 @@ from ibis.expr import types as ir
 
 from detection.conditions import condition, threshold_column, thresholds_of
 from detection.documents import Derivation, Lookup, Rule
-from detection.tables import TOUCHED, Tables, number
+from detection.tables import TOUCHED, Tables, day_start, number
 
 # Columns that every subject has beside those of its dataset.
 AREA_COLUMNS = {"in_township": "string", "in_county": "string"}
 # An axis groups the records so that no group's verdict depends on another group: what was touched is judged anew by whole groups.
 _AREAS = {"place": 12, "in_township": 9, "in_county": 6}
+
+
+_MIDNIGHT = date(1970, 1, 1)
 
 
 def axis_value(table: ir.Table, axis: str) -> ir.StringValue:
@@ -60,7 +63,7 @@ def _look_up(table: ir.Table, lookup: Lookup, tables: Tables, axis: str) -> ir.T
     found = other.count() if lookup.take == "count" else getattr(other[lookup.field], lookup.take)()
     group = {f"_{i}": other[theirs] for i, (theirs, _) in enumerate(pairs)}
     summary = other.group_by(**group).aggregate(
-        **{lookup.name: found.cast("int64") if lookup.take in {"count", "sum"} else found}
+        **{lookup.name: found if lookup.take in {"min", "max"} or found.type().is_floating() else found.cast("int64")}
     )
     joined = table.left_join(summary, [table[ours] == summary[f"_{i}"] for i, (_, ours) in enumerate(pairs)])
     joined = joined.drop(*group)
@@ -97,6 +100,15 @@ def _operand(table: ir.Table, given: Any) -> Any:
     return ibis.literal(given, type="int64")
 
 
+def _hours(instant: ir.TimestampValue) -> ir.IntegerValue:
+    return (_seconds(instant) / 3600).floor().cast("int64")
+
+
+def _seconds(instant: ir.TimestampValue) -> ir.FloatingValue:
+    """Seconds since a midnight in China. Both ends go through the same conversion, so that no engine's own time zone counts."""
+    return instant.epoch_seconds().cast("float64") - day_start(_MIDNIGHT).epoch_seconds().cast("float64")
+
+
 def _sum(values: list[Any]) -> Any:
     return functools.reduce(lambda a, b: a + b, values)
 
@@ -114,4 +126,8 @@ _OPERATIONS: dict[str, Callable[[list[Any]], Any]] = {
     "month": lambda v: v[0].year().cast("int64") * 100 + v[0].month().cast("int64"),
     "month_end": lambda v: v[0].truncate("M") + ibis.interval(months=1) - ibis.interval(days=1),
     "first": lambda v: ibis.coalesce(*v),
+    "hour": lambda v: _hours(v[0]) % 24,
+    # The hours that have begun, so that eight hours and a minute are nine.
+    "hours_between": lambda v: -(((_seconds(v[0]) - _seconds(v[1])) / 3600).floor().cast("int64")),
+    "weekday": lambda v: (number(v[0]) + 3) % 7 + 1,
 }

@@ -7,45 +7,9 @@ never stands in a message; whoever wants to know more signs in. One-time codes a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
-# `readers` are those on the list of a clue, `clue_heads` the heads of the body in charge of it.
-Audience = Literal["petitioner", "owner_org", "main_org", "co_orgs", "phone", "mailbox", "readers", "clue_heads"]
-
-PLACEHOLDERS = frozenset({"serial", "state", "due"})
-SECRET_PLACEHOLDERS = frozenset({"code", "password"})
-UNKNOWN = ("未定", "not set")
-
-
-class Words(NamedTuple):
-    """Finished text, Chinese and English."""
-
-    zh: str
-    en: str
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """One audience of one event with its text; placeholders {serial}, {state} and {due} only."""
-
-    audience: Audience
-    zh: str
-    en: str
-
-    def words(self, params: Mapping[str, object], state: tuple[str, str] = UNKNOWN) -> Words:
-        """The text with its values filled in. state: label of the case's state in both languages.
-
-        A value that is missing reads as not set; an unknown placeholder raises KeyError.
-        """
-        texts = []
-        for index, template in enumerate((self.zh, self.en)):
-            values = {name: params.get(name) or UNKNOWN[index] for name in PLACEHOLDERS | SECRET_PLACEHOLDERS}
-            texts.append(template.format(**{**values, "state": state[index]}))
-        return Words(*texts)
-
-
-NONE: tuple[Notice, ...] = ()
+from notifications.alert_catalogue import ALERT, ALERT_OTHER
+from notifications.notice import NONE, Audience, Notice, Words
 
 
 def _case(zh: str, en: str, audience: Audience) -> Notice:
@@ -375,7 +339,7 @@ CLUE: Mapping[str, tuple[Notice, ...]] = {
     "clue_message": (Notice("readers", "有新留言,请登录查看。", "There is a new word for you; please sign in."),),
 }
 
-CATALOGUE: Mapping[str, tuple[Notice, ...]] = {**PETITION, **OTHER, **CLUE}
+CATALOGUE: Mapping[str, tuple[Notice, ...]] = {**PETITION, **OTHER, **CLUE, **ALERT, **ALERT_OTHER}
 SECRET_TEMPLATES = frozenset({"one_time_code", "one_time_password"})
 SUBJECT = Words("明鉴:信访事项提醒", "Mingjian: news of a case")
 ACCOUNT_SUBJECT = Words("明鉴:账号通知", "Mingjian: your account")

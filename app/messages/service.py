@@ -27,10 +27,11 @@ from app.extensions import db
 from app.messages.models import InboxMessage, OutboxMessage
 from app.petitions.parties import parties_of
 from app.web import cursor_of, read_cursor
-from notifications.catalogue import ACCOUNT_SUBJECT, CATALOGUE, SECRET_TEMPLATES, SUBJECT, UNKNOWN, Words, notice_for
+from notifications.catalogue import ACCOUNT_SUBJECT, CATALOGUE, SECRET_TEMPLATES, SUBJECT, notice_for
 from notifications.channels.console import ConsoleChannel
 from notifications.channels.smtp import SmtpChannel
 from notifications.message import Channel, GiveUp, Message, Retry, Undelivered
+from notifications.notice import UNKNOWN, Words
 from workflows.petition import STATE_LABELS, PetitionState
 
 log = logging.getLogger("mingjian.outbox")

@@ -1,6 +1,7 @@
 """A petition and what hangs on it. The columns that the chart reads are described in workflows.petition_record."""
 
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, query_expression
 
 from app.columns import CODE, INSTANT
 from app.extensions import db
@@ -126,7 +127,14 @@ class Petition(db.Model):
     next_event: Mapped[str | None] = mapped_column(Text)
     last_visible_at: Mapped[datetime] = mapped_column(INSTANT)  # last event that the petitioner could see
 
+    # Comes with the lock alone (app.transitions) and is no column: the events at that instant, as `timeline.BROUGHT` gives them.
+    brought_log: Mapped[list[list[Any]] | None] = query_expression()
+
     __mapper_args__ = {"version_id_col": version, "version_id_generator": False}
+
+
+class NewPetition(SimpleNamespace):
+    """A petition that is being filed: every column of Petition by its name, without the bookkeeping of the mapper."""
 
 
 class ReceiptRow(db.Model):

@@ -26,8 +26,8 @@ from app.petitions.models import (
     CaseMessage,
     Meeting,
     MoneyEntry,
+    NewPetition,
     Petition,
-    PetitionEventRow,
     Rating,
     ReceiptRow,
 )
@@ -61,8 +61,7 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
     seat = _seat(draft)
     now = clock.now()
     anonymous = draft["way"] == "anonymous"
-    petition = Petition(
-        **_defaults(),
+    given = dict(
         id=uuid4(),
         serial=receipts.serial_for(key),
         pin_mac="",
@@ -83,10 +82,11 @@ def file_petition(draft: Mapping[str, Any], who: Identity, *, key: str) -> dict[
         **{name: draft[name] for name in ("division_code", "title", "body", "category", "item_type", "way")},
         **{name: draft[name] for name in ("accused", "accused_org_ids", "keep_from", "people_count", "claimed_fen")},
     )
+    petition = NewPetition(**{**_defaults(), **given})
     petition.pin_mac = receipts.pin_mac(petition.serial, pin)
     receipt: dict[str, Any] = {}
 
-    def besides(running: list[Deadline], filed: PetitionEventRow) -> Rows:
+    def besides(running: list[Deadline], filed: timeline.NewEvent) -> Rows:
         promises = [promise_view(one) for one in running]
         dates = {"id": petition.id, "serial": petition.serial, "state": petition.state, "filed_at": now}
         # As JSON values from the start: what is signed has to be what the reader gets, now and when the request is repeated.
@@ -275,20 +275,11 @@ def note(petition: Petition, event: str, who: Identity, facts: Mapping[str, Any]
         petition.last_visible_at = row.at
 
 
-# A filing says these itself.
-_GIVEN = frozenset(
-    "id level priority simple way people_count accused accused_org_ids keep_from subject_names excluded_org_ids "
-    "excluded_account_ids".split()
-)
-_DEFAULTS = {
-    column.key: column.default.arg
-    for column in Petition.__table__.columns
-    if column.default is not None and column.key not in _GIVEN
-}
+_DEFAULTS = {column.key: column.default and column.default.arg for column in Petition.__table__.columns}
 
 
 def _defaults() -> dict[str, Any]:
-    """Column defaults, spelt out because the chart reads the record before it is flushed."""
+    """Column defaults, spelt out because the chart reads the record before it is written. Each list is one of its own."""
     return {name: [] if callable(arg) else arg for name, arg in _DEFAULTS.items()}
 
 

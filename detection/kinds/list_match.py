@@ -18,6 +18,8 @@ _PARAMS = (
     Param("starts", "column-of", required=False, default="starts_on", over="list"),
     Param("ends", "column-of", required=False, default="ends_on", over="list"),
     Param("same_place", "yes-no", required=False, default=False),
+    # When the list is the subject itself: records of one person or thing whose times overlap.
+    Param("others_only", "yes-no", required=False, default=False),
     # Days that the state is still tolerated after it began, and before it is looked for: a grace, or a look-back.
     Param("grace_days", "days", required=False, default=0, most=3660),
     Param("look_back_days", "days", required=False, default=0, most=3660),
@@ -38,6 +40,8 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
         met._starts.isnull() | (later(met._starts, given["grace_days"]) <= day),
         met._ends.isnull() | (later(met._ends, given["look_back_days"]) >= day),
     )
+    if given["others_only"]:
+        met = met.filter(met._listed != met.row_id)
     rows = subject.semi_join(met, subject.row_id == met.row_id)
     return Hits(
         rows,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ibis.expr import types as ir
 
-from detection.conditions import columns_of, condition
+from detection.conditions import columns_of, condition, unknown
 from detection.documents import Rule
 from detection.kinds.base import Hits, Kind, Param, cannot_judge
 from detection.tables import Tables
@@ -15,7 +15,7 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     return Hits(
         rows=subject.filter(met),
         unjudged=(
-            cannot_judge(subject.filter(met.isnull()), "missing:" + ",".join(sorted(columns_of(rule.params["when"])))),
+            cannot_judge(subject.filter(unknown(met)), "missing:" + ",".join(sorted(columns_of(rule.params["when"])))),
         ),
     )
 

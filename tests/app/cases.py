@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app import clock, outbox, transitions
 from app.database import SYSTEM, transaction
 from app.directory.models import Appointment, Organisation, StaffAccount
-from app.petitions.models import Petition
+from app.petitions.models import NewPetition, Petition
 from app.supervision.models import ClockOffset
 from workflows.actor import Actor, Role
 
@@ -54,7 +54,7 @@ class Cases:
                 if column.key not in values:
                     numbers = not column.nullable and column.default.is_scalar
                     values[column.key] = None if column.nullable else 0 if numbers else []
-            petition = Petition(**{**values, **more})
+            petition = NewPetition(**{**values, **more})
 
             facts = {
                 "priority": petition.priority, "level": 4, "simple": petition.simple, "channel": petition.channel,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detection.checking import check
-from detection.definitions import Dataset
+from detection.definitions import Dataset, read_module
 from detection.documents import read_rule
 from detection.problems import Invalid
 from tests.detection.conftest import PLACE, a_rule, found
@@ -203,3 +203,128 @@ def test_a_value_in_a_document_stays_a_value(datasets: Mapping[str, Dataset]) ->
     nasty = "'; DROP TABLE records.journal; --"
     document = a_rule("threshold", "journal", {"when": {"field": "purpose", "op": "=", "value": nasty}}, ["voucher_no"])
     assert list(found(datasets, document, {"journal": [payment("1", 5, nasty), payment("2", 5, "x")]})[0]) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("instant", "hour", "weekday"),
+    [
+        ("2021-03-31 15:59:59.900+00", 23, 3),
+        ("2021-03-31 16:00:00+00", 0, 3),
+        ("2021-04-04 21:30:00+08", 21, 7),
+        ("2021-04-05 07:59:59+08", 7, 1),
+    ],
+)
+def test_hours_and_days_of_the_week_are_those_of_china(
+    datasets: Mapping[str, Dataset], instant: str, hour: int, weekday: int
+) -> None:
+    document = a_rule(
+        "threshold",
+        "journal",
+        {
+            "when": {
+                "all": [{"field": "hour", "op": "=", "value": hour}, {"field": "weekday", "op": "=", "value": weekday}]
+            }
+        },
+        ["voucher_no"],
+        derive={"hour": {"op": "hour", "of": ["arrived_at"]}, "weekday": {"op": "weekday", "of": ["paid_on"]}},
+    )
+    row = payment("1", 5, "x", on=instant[:10]) | {"arrived_at": instant}
+    assert list(found(datasets, document, {"journal": [row]})[0]) == ["1"]
+
+
+@pytest.mark.parametrize(("back", "hours"), [("16:00:00", 8), ("16:00:01", 9), ("08:00:00", 0)])
+def test_an_hour_that_has_begun_counts(datasets: Mapping[str, Dataset], back: str, hours: int) -> None:
+    document = a_rule(
+        "threshold",
+        "journal",
+        {"when": {"field": "hours", "op": "=", "value": hours}},
+        ["voucher_no"],
+        lookups={"back": {"dataset": "receipt", "match": {"no": "voucher_no"}, "take": "min", "field": "arrived_at"}},
+        derive={"hours": {"op": "hours_between", "of": ["arrived_at", "back"]}},
+    )
+    rows = {
+        "journal": [payment("1", 5, "x") | {"arrived_at": "2021-03-31 08:00:00+08"}],
+        "receipt": [{"no": "1", "arrived_at": f"2021-03-31 {back}+08"}],
+    }
+    assert list(found(datasets, document, rows)[0]) == ["1"]
+
+
+def test_a_share_and_a_sum_of_measures_keep_their_fractions(datasets: Mapping[str, Dataset]) -> None:
+    measured = {
+        "code": "field",
+        "name": {"zh": "地", "en": "field"},
+        "owner": "county",
+        "freshness_days": 7,
+        "key": ["no"],
+        "event_date": None,
+        "fields": [
+            {"code": "no", "name": {"zh": "号", "en": "no"}, "type": "text"},
+            {"code": "area", "name": {"zh": "面积", "en": "area"}, "type": "num"},
+            {"code": "mapped", "name": {"zh": "图上", "en": "mapped"}, "type": "num"},
+        ],
+    }
+    module = {"code": "land", "name": {"zh": "地", "en": "land"}, "datasets": [measured]}
+    known = {dataset.code: dataset for dataset in read_module(module).datasets}
+    document = a_rule(
+        "threshold",
+        "field",
+        {
+            "when": {
+                "all": [
+                    {"field": "all_areas", "op": "=", "value": 22.875},
+                    {"field": "area", "op": ">", "value": {"field": "mapped", "percent": 110}},
+                ]
+            }
+        },
+        ["no"],
+        lookups={"all_areas": {"dataset": "field", "match": {"place": "place"}, "take": "sum", "field": "area"}},
+    )
+    rows = {
+        "field": [{"no": "within", "area": 11.25, "mapped": 10.5}, {"no": "beyond", "area": 11.625, "mapped": 10.5}]
+    }
+    assert list(found(known, document, rows)[0]) == ["beyond"]
+
+
+def test_a_thing_given_to_two_at_a_time_is_found_and_one_given_once_is_not(datasets: Mapping[str, Dataset]) -> None:
+    document = a_rule(
+        "list_match",
+        "due",
+        {
+            "who": "lease",
+            "on": "due_on",
+            "list": "due",
+            "list_who": "lease",
+            "starts": "due_on",
+            "ends": "ends_on",
+            "others_only": True,
+        },
+        ["no"],
+    )
+    rows = {
+        "due": [
+            {"no": "first", "lease": "shop", "due_on": "2020-01-01", "ends_on": "2020-12-31"},
+            {"no": "meanwhile", "lease": "shop", "due_on": "2020-12-31", "ends_on": "2021-12-31"},
+            {"no": "after", "lease": "shop", "due_on": "2022-01-01", "ends_on": "2022-12-31"},
+            {"no": "alone", "lease": "pond", "due_on": "2020-01-01", "ends_on": "2020-12-31"},
+        ]
+    }
+    assert {key: value[2] for key, value in found(datasets, document, rows)[0].items()} == {"meanwhile": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("tree", "hits", "unjudged"),
+    [
+        ({"not": {"field": "purpose", "op": "=", "value": "x"}}, ["y"], [3]),
+        ({"field": "purpose", "op": "not_in", "value": ["x"]}, ["y"], [3]),
+        ({"not": {"any": [{"field": "purpose", "op": "in", "value": ["x"]}, {"field": "amount", "op": ">", "value": 9}]}}, ["y"], [3]),
+        ({"not": {"field": "purpose", "op": "missing"}}, ["x", "y"], []),
+    ],
+)
+def test_a_negation_of_what_is_unknown_is_unknown_and_of_what_is_known_is_not(
+    datasets: Mapping[str, Dataset], tree: dict[str, Any], hits: list[str], unjudged: list[int]
+) -> None:
+    rows = {"journal": [payment("x", 5, "x"), payment("y", 5, "y"), payment("?", 5, None)]}  # type: ignore[arg-type]
+    for document in (a_rule("threshold", "journal", {"when": tree}, ["voucher_no"]), PAID_TWICE | {"where": tree}):
+        alerts, cannot = found(datasets, document, rows)
+        assert cannot == unjudged
+        assert document["kind"] == "collision" or sorted(alerts) == hits
