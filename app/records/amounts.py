@@ -50,7 +50,7 @@ def read_money(raw: object, scale: int = 1) -> int | Unreadable | None:
         text = _amount_text(raw)
         unit = 0
         for word, times in _UNITS:
-            if text.endswith(word):
+            if text.endswith(word) and len(text) > len(word):
                 text, unit = text[: -len(word)].rstrip(), times
                 break
         number = _parse(text, raw)

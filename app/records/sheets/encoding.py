@@ -32,9 +32,9 @@ def find_encoding(file: BinaryIO) -> tuple[str, str, int]:
     zeroes = head.count(0)
     if zeroes:
         even, odd = head[0::2].count(0), head[1::2].count(0)
-        # Delimiters, digits and line ends of UTF-16 have a zero byte each, always on the same side.
-        if zeroes > len(head) // 50 and not (even and odd):
-            return ("utf-16-le" if odd else "utf-16-be"), "utf-16", 0
+        # Delimiters, digits and line ends of UTF-16 have a zero byte each, on the same side; on the other has 一 and few more.
+        if zeroes > len(head) // 50 and max(even, odd) >= 8 * min(even, odd):
+            return ("utf-16-le" if odd > even else "utf-16-be"), "utf-16", 0
         raise SheetError("not-text")
     file.seek(0)
     sample = _beyond_ascii(file)
