@@ -23,6 +23,8 @@ _MINUS = str.maketrans({"−": "-", "–": "-", "—": "-", "﹣": "-", "﹐": "
 
 
 def read_int(raw: object) -> int | Unreadable | None:
+    if type(raw) is str and len(raw) < 16 and raw.isascii() and raw.isdecimal():
+        return int(raw)
     number = _number(raw)
     if number is None or isinstance(number, Unreadable):
         return number
@@ -32,6 +34,8 @@ def read_int(raw: object) -> int | Unreadable | None:
 def read_num(raw: object) -> float | Unreadable | None:
     if type(raw) is float and isfinite(raw):
         return raw
+    if type(raw) is str and _PLAIN.fullmatch(raw):
+        return float(raw)
     number = _number(raw)
     if number is None or isinstance(number, Unreadable):
         return number
