@@ -23,6 +23,8 @@ _MINUS = str.maketrans({"−": "-", "–": "-", "—": "-", "﹣": "-", "﹐": "
 
 
 def read_int(raw: object) -> int | Unreadable | None:
+    if type(raw) is str and len(raw) < 16 and raw.isascii() and raw.isdecimal():
+        return int(raw)
     number = _number(raw)
     if number is None or isinstance(number, Unreadable):
         return number
@@ -32,6 +34,8 @@ def read_int(raw: object) -> int | Unreadable | None:
 def read_num(raw: object) -> float | Unreadable | None:
     if type(raw) is float and isfinite(raw):
         return raw
+    if type(raw) is str and _PLAIN.fullmatch(raw):
+        return float(raw)
     number = _number(raw)
     if number is None or isinstance(number, Unreadable):
         return number
@@ -50,7 +54,7 @@ def read_money(raw: object, scale: int = 1) -> int | Unreadable | None:
         text = _amount_text(raw)
         unit = 0
         for word, times in _UNITS:
-            if text.endswith(word):
+            if text.endswith(word) and len(text) > len(word):
                 text, unit = text[: -len(word)].rstrip(), times
                 break
         number = _parse(text, raw)

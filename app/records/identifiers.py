@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from operator import mul
 
 from app.records.raw import Unreadable, as_text, half_width, shown
 from app.records.words import NOTHING, plain
@@ -12,6 +13,8 @@ from app.records.words import NOTHING, plain
 # GB 11643-1999: weights of the first seventeen digits, and the check character for each remainder.
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
+# What the character codes of seventeen zeroes weigh.
+_ZEROES = sum(_WEIGHTS) * ord("0")
 # The first two digits of any number issued: provinces, and residents from Taiwan, Hong Kong and Macao; 9 is a permanent foreign resident.
 _AREAS = frozenset("11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split())
 
@@ -20,6 +23,7 @@ _CHARACTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _VALUES = {one: at for at, one in enumerate(_CHARACTERS)}
 _COMPANY_WEIGHTS = tuple(pow(3, at, 31) for at in range(17))
 
+_EIGHTEEN = re.compile(r"[0-9]{17}[0-9X]", re.ASCII)
 _SCIENTIFIC = re.compile(r"[0-9.]+E\+?[0-9]+", re.ASCII | re.IGNORECASE)
 _MASKED = re.compile(r"[*＊xX●•]{3,}")
 # What separates groups of digits on cards and forms.
@@ -28,7 +32,7 @@ _BETWEEN = re.compile(r"[\s\-‐‑–—_.]+")
 
 def identity_check(digits: str) -> str:
     """The eighteenth character for seventeen digits (GB 11643-1999, ISO 7064 MOD 11-2)."""
-    return _CHECKS[sum(int(one) * weight for one, weight in zip(digits, _WEIGHTS, strict=True)) % 11]
+    return _CHECKS[(sum(map(mul, _WEIGHTS, digits.encode("ascii"))) - _ZEROES) % 11]
 
 
 def company_check(first: str) -> str:
@@ -73,21 +77,19 @@ def _read(raw: object, kind: Callable[[str], str | Unreadable | None]) -> str | 
     return kind(text)
 
 
-# Repeated values are common in these columns (one village, one payee), and checking digits is the dear part of reading them.
-@lru_cache(maxsize=16_384)
 def _person(raw: str) -> str | Unreadable | None:
-    text = _bare(raw).upper()
-    if not text or plain(text) in NOTHING:
+    text = raw if _EIGHTEEN.fullmatch(raw) else _bare(raw).upper()
+    if len(text) < 10 and (not text or plain(text) in NOTHING):
         return None
-    if len(text) == 15 and text.isdecimal():
+    if len(text) == 15 and text.isascii() and text.isdecimal():
         text = f"{text[:6]}19{text[6:]}"
         text += identity_check(text)
-    elif len(text) != 18 or not text[:17].isdecimal() or text[17] not in _CHECKS:
+    elif not _EIGHTEEN.fullmatch(text):
         return Unreadable(shown(raw), _no_identity(text))
     if text[:2] not in _AREAS and text[0] != "9":
         return Unreadable(shown(raw), "no-such-area")
     try:
-        born = date(int(text[6:10]), int(text[10:12]), int(text[12:14]))
+        born = _day(text[6:14])
     except ValueError:
         return Unreadable(shown(raw), "impossible-birthday")
     if born.year < 1850:
@@ -96,6 +98,11 @@ def _person(raw: str) -> str | Unreadable | None:
         # Fifteen right digits and three zeroes are what a spreadsheet leaves of an identity number.
         return Unreadable(shown(raw), "turned-into-number" if text.endswith("000") else "check-failed")
     return text
+
+
+@lru_cache(maxsize=65_536)
+def _day(digits: str) -> date:
+    return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
 
 
 def _no_identity(text: str) -> str:
@@ -108,6 +115,7 @@ def _no_identity(text: str) -> str:
     return "wrong-length" if text[:-1].isdecimal() else "not-an-identity-number"
 
 
+# Repeated values are common in these columns: one village, one payee.
 @lru_cache(maxsize=16_384)
 def _company(raw: str) -> str | Unreadable | None:
     text = _bare(raw).upper()

@@ -56,10 +56,11 @@ def propose_mapping(headers: Sequence[str], fields: Sequence[Field], titles: Ite
         wanted: dict[str, set[str]] = {}
         for header in open_headers:
             words = _parts(header) if by == "part" else _words(header)
-            wanted[header] = {target for target, names in claims.items() if target not in taken and not words.isdisjoint(names)}
+            wanted[header] = {target for target, names in claims.items() if not words.isdisjoint(names)}
         claimed = Counter(target for targets in wanted.values() for target in targets)
         for header, targets in wanted.items():
-            if len(targets) == 1 and claimed[target := next(iter(targets))] == 1:
+            # A field that is taken still counts: what is left over is not found by elimination.
+            if len(targets) == 1 and claimed[target := next(iter(targets))] == 1 and target not in taken:
                 found[header] = (target, by)
     money = {field["code"] for field in fields if field.get("type") == "money"}
     common = _scale_of(titles)

@@ -40,7 +40,7 @@ def shown(raw: object) -> str:
 def as_text(raw: object) -> str:
     """What a person would see in the cell: whole numbers without a point, days without midnight. Never raises."""
     if isinstance(raw, str):
-        return str.__str__(raw).strip(_EDGES)
+        return raw.strip(_EDGES) if type(raw) is str else str.__str__(raw).strip(_EDGES)
     if raw is None:
         return ""
     if isinstance(raw, bool):

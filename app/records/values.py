@@ -21,7 +21,7 @@ An empty cell is None for every type. Nothing is raised for any value, only for 
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from functools import partial
+from functools import lru_cache, partial
 
 from app.records.amounts import read_int, read_money, read_num
 from app.records.days import read_date, read_ts
@@ -39,6 +39,7 @@ LONGEST_TEXT = 10_000
 # Full-width digits, Latin letters and hyphens to half width, so that document numbers typed either way are one. Compatibility
 # normalisation (NFKC, and NFC too) would replace rare ideographs in names by others.
 _HALF = str.maketrans({code: code - 0xFEE0 for code in [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B), 0xFF0D]})
+_WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ－]")
 # No document is numbered so: a spreadsheet wrote a long number as it shows it.
 _SCIENTIFIC = re.compile(r"[0-9]\.[0-9]+E\+[0-9]{2,3}", re.ASCII)
 _DOTS = str.maketrans(dict.fromkeys("•・‧∙⋅．●", "·"))
@@ -56,40 +57,45 @@ def value_reader(field_type: str, values: Labels | None = None, *, scale: int = 
     `scale` multiplies amounts of money without a unit of their own (10,000 under a header in 万元). ValueError: no such type.
     """
     if field_type == "code":
-        return partial(_marked, partial(_code, _by_label(values)))
+        return _marked(partial(_code, _by_label(values)))
     if field_type == "money":
-        return partial(_marked, partial(read_money, scale=scale))
+        return _marked(partial(read_money, scale=scale))
     found = _READERS.get(field_type)
     if found is None:
         raise ValueError(f"no type {field_type!r}")
-    return partial(_marked, found)
+    return _marked(found)
 
 
-def _marked(read: Reader, raw: object) -> Value | Unreadable:
+def _marked(read: Reader) -> Reader:
     """The marks of a spreadsheet first: a formula without result is no empty cell, and its text no value."""
-    if raw is None or raw == "":
-        return None
-    if isinstance(raw, str):
+
+    def read_marked(raw: object) -> Value | Unreadable:
+        if type(raw) is str:
+            if not raw:
+                return None
+            refused = unstorable(raw)
+            return Unreadable(shown(raw), refused) if refused else read(raw)
+        if raw is None:
+            return None
         if isinstance(raw, Formula):
             return Unreadable(shown(raw), "formula-without-value")
         if isinstance(raw, CellError):
             return Unreadable(shown(raw), "cell-error")
-        refused = unstorable(raw)
-        if refused:
-            return Unreadable(shown(raw), refused)
-    return read(raw)
+        return read(str.__str__(raw)) if isinstance(raw, str) else read(raw)
+
+    return read_marked
 
 
 def _text(raw: object) -> str | Unreadable | None:
     if isinstance(raw, str):
         text = as_text(raw)
-        if not text.isascii():
-            text = text.translate(_HALF)
         if not text:
             return None
+        if _WIDE.search(text):
+            text = text.translate(_HALF)
         if len(text) > LONGEST_TEXT:
             return Unreadable(shown(raw), "too-long")
-        return Unreadable(shown(raw), "turned-into-number") if _SCIENTIFIC.fullmatch(text) else text
+        return Unreadable(shown(raw), "turned-into-number") if "E+" in text and _SCIENTIFIC.fullmatch(text) else text
     if isinstance(raw, float) and (not raw.is_integer() or abs(raw) >= 2**53) and _SCIENTIFIC.fullmatch(repr(raw).upper()):
         return Unreadable(shown(raw), "turned-into-number")
     if isinstance(raw, (bytes, bytearray, list, tuple, dict, set)):
@@ -112,10 +118,14 @@ def _by_label(values: Labels | None) -> dict[str, str] | None:
             labels[label] = None if label in labels else code
     found = {label: code for label, code in labels.items() if code is not None}
     found.update({plain(code): code for code in values})
+    # As written too, which is how nearly all of them come.
+    found.update({code: code for code in values})
     return found
 
 
 def _code(known: dict[str, str] | None, raw: object) -> str | Unreadable | None:
+    if known is not None and type(raw) is str and raw in known:
+        return known[raw]
     if isinstance(raw, bool) and known is not None:
         return known.get(plain(as_text(raw))) or Unreadable(shown(raw), "unknown-code")
     text = _text(raw)
@@ -135,12 +145,19 @@ def _code(known: dict[str, str] | None, raw: object) -> str | Unreadable | None:
 def _bool(raw: object) -> bool | Unreadable | None:
     if isinstance(raw, bool):
         return raw
-    word = plain(as_text(raw)[:20])
+    found = _truth(as_text(raw)[:20])
+    return Unreadable(shown(raw), "neither-yes-nor-no") if found == "" else found  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=1024)
+def _truth(text: str) -> bool | str | None:
+    """True, False, None for nothing, or an empty text for neither."""
+    word = plain(text)
     if word in TRUE:
         return True
     if word in FALSE:
         return False
-    return None if not word or word in NOTHING else Unreadable(shown(raw), "neither-yes-nor-no")
+    return None if not word or word in NOTHING else ""
 
 
 _READERS: dict[str, Reader] = {

@@ -11,9 +11,9 @@ from app.records.raw import unstorable
 from app.records.sheets.base import Notices, RejectedRow, Row, Sheet, SheetError
 
 _BATCH = 2_000
-# One batch, and one column of one row group, may take this much memory when unpacked.
+# One batch, and one group of rows, may take this much when unpacked; of a group not all is held at a time.
 _LARGEST_BATCH = 256 << 20
-_LARGEST_COLUMN = 2 << 30
+_LARGEST_GROUP = 4 << 30
 _MOST_COLUMNS = 2_000
 # Everything that Arrow was seen to raise on damaged files; its own errors are ValueError, OSError and kin of them.
 _DAMAGED = (pyarrow.ArrowException, ValueError, OSError, ArithmeticError, LookupError, TypeError, MemoryError, NotImplementedError)
@@ -52,10 +52,9 @@ class ParquetSheet(Sheet):
     def _find_headers(self) -> tuple[str, ...]:
         try:
             schema, metadata = self._table.schema_arrow, self._table.metadata
-            for group in range(metadata.num_row_groups):
-                for column in range(metadata.num_columns):
-                    if metadata.row_group(group).column(column).total_uncompressed_size > _LARGEST_COLUMN:
-                        raise SheetError("unpacks-too-large", limit=_LARGEST_COLUMN)
+            # Not column by column: asked for a column's metadata, Arrow ends the process where they are damaged.
+            if any(metadata.row_group(group).total_byte_size > _LARGEST_GROUP for group in range(metadata.num_row_groups)):
+                raise SheetError("unpacks-too-large", limit=_LARGEST_GROUP)
             names = [str(name).strip() for name in schema.names]
             nested = [name for name, kind in zip(names, schema.types, strict=True) if _is_nested(kind)]
         except _DAMAGED as error:

@@ -12,9 +12,10 @@ _MARKS = (
 )
 _UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _CHUNK = 1 << 20
-# How much of the text beyond ASCII is looked at. One wrong character in it is not taken for another encoding.
+# How much of the text beyond ASCII is looked at.
 _WINDOW = 4 << 20
-_TOLERATED = 0.001
+# A few broken bytes do not make another encoding: text in GBK has nearly no byte that UTF-8 allows.
+_UTF8_TOLERATED, _GB_TOLERATED = 0.1, 0.01
 
 
 def find_encoding(file: BinaryIO) -> tuple[str, str, int]:
@@ -32,17 +33,17 @@ def find_encoding(file: BinaryIO) -> tuple[str, str, int]:
     zeroes = head.count(0)
     if zeroes:
         even, odd = head[0::2].count(0), head[1::2].count(0)
-        # Delimiters, digits and line ends of UTF-16 have a zero byte each, always on the same side.
-        if zeroes > len(head) // 50 and not (even and odd):
-            return ("utf-16-le" if odd else "utf-16-be"), "utf-16", 0
+        # Delimiters, digits and line ends of UTF-16 have a zero byte each, on the same side; on the other has 一 and few more.
+        if zeroes > len(head) // 50 and max(even, odd) >= 8 * min(even, odd):
+            return ("utf-16-le" if odd > even else "utf-16-be"), "utf-16", 0
         raise SheetError("not-text")
     file.seek(0)
     sample = _beyond_ascii(file)
     if not sample:
         return "utf-8", "utf-8", 0
-    if _share_of_errors(sample, "utf-8") <= _TOLERATED:
+    if _share_of_errors(sample, "utf-8") <= _UTF8_TOLERATED:
         return "utf-8", "utf-8", 0
-    if _share_of_errors(sample, "gb18030") <= _TOLERATED and _is_chinese(sample):
+    if _share_of_errors(sample, "gb18030") <= _GB_TOLERATED and _is_chinese(sample):
         return "gb18030", "gbk", 0
     raise SheetError("unknown-encoding")
 

@@ -22,13 +22,16 @@ _COLUMN_NUMBERS = frozenset("甲乙丙丁戊") | {"栏次", "序号"}
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`columns[i]` is the cell of a row that belongs under `names[i]`; a row has `width` cells; records stand below `line`."""
+    """`columns[i]` is the cell of a row that belongs under `names[i]`; a row has `width` cells; records stand below `line`.
+
+    `rows` are the texts of the header, row by row, to know it again farther down; `titles` rows stand above it.
+    """
 
     names: tuple[str, ...]
     columns: tuple[int, ...]
     width: int
     line: int
-    cells: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
     titles: int
 
 
@@ -43,22 +46,22 @@ def find_head(lines: list[tuple[int, Cells]]) -> Head:
         count = sum(map(bool, text))
         if count * 2 < widest or (count == 1 and widest > 1) or not _all_names(text, cells):
             continue
-        names, top = _clean(text), _clean(text)
+        names, rows = _clean(text), [text]
         above, below = filled[at - 1] if at else None, filled[at + 1] if at + 1 < len(filled) else None
         if above and _all_names(above[1], above[2]) and sum(map(bool, above[1])) > 1 and (two := _join(above[1], text)):
-            names, at = two, at - 1
+            names, rows, at = two, [above[1], text], at - 1
         elif below and _all_names(below[1], below[2]) and (two := _join(text, below[1])):
-            names, line, top = two, below[0], _clean(below[1])
-        return _head(names, line, top, at)
+            names, rows, line = two, [text, below[1]], below[0]
+        return _head(names, line, rows, at)
     raise SheetError("no-header")
 
 
-def _head(names: list[str], line: int, cells: list[str], titles: int) -> Head:
+def _head(names: list[str], line: int, rows: list[list[str]], titles: int) -> Head:
     columns = [at for at, name in enumerate(names) if name]
     counts = Counter(plain(names[at]) for at in columns)
     if twice := [names[at] for at in columns if counts.pop(plain(names[at]), 1) > 1]:
         raise SheetError("duplicate-header", line=line, names=twice)
-    return Head(tuple(names[at] for at in columns), tuple(columns), columns[-1] + 1, line, tuple(cells), titles)
+    return Head(tuple(names[at] for at in columns), tuple(columns), columns[-1] + 1, line, tuple(tuple(filter(None, row)) for row in rows), titles)
 
 
 def is_column_numbers(cells: Cells) -> bool:

@@ -44,6 +44,7 @@ class TableSheet(Sheet):
                 break
         self._head = head = find_head(first)
         self.headers, self.header_line = head.names, head.line
+        self._first_names = frozenset(plain(row[0][:100]) for row in head.rows if row)
         above = first[: head.titles]
         self.titles = tuple(" ".join(filter(None, map(as_text, cells)))[:200] for _, cells in above)
         for line, _ in above:
@@ -125,17 +126,9 @@ class TableSheet(Sheet):
             filled = [text for text in map(as_text, cells) if text]
             if len(filled) * 2 <= max(2, self._head.width) or all(":" in plain(text) for text in filled):
                 return "footer-row"
-        if first == self._first_name and [as_text(cell) for cell in cells if as_text(cell)] == self._named:
+        if first in self._first_names and tuple(filter(None, map(as_text, cells))) in self._head.rows:
             return "repeated-header"
         return None
-
-    @property
-    def _first_name(self) -> str:
-        return plain(next(filter(None, self._head.cells), ""))
-
-    @property
-    def _named(self) -> list[str]:
-        return [text for text in self._head.cells if text]
 
 
 __all__ = ["Line", "SheetError", "TableSheet"]

@@ -59,8 +59,12 @@ class WorkbookSheet(TableSheet):
             self._texts.close()
 
     def _xml(self, name: str) -> Element:
+        content = self._archive.read(name, _SMALL)
+        if b"<!DOCTYPE" in content:
+            # No spreadsheet declares entities of its own.
+            raise SheetError("damaged")
         try:
-            return fromstring(self._archive.read(name, _SMALL))
+            return fromstring(content)
         except (ParseError, ValueError, LookupError, RecursionError) as error:
             raise SheetError("damaged") from error
 
