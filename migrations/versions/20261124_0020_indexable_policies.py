@@ -1,4 +1,5 @@
-"""An index answers who sees a case."""
+"""An index answers who sees a case; the clock asks for all forsaken clues at once."""
+
 from pathlib import Path
 
 from alembic import op
@@ -13,9 +14,11 @@ SQL = Path(__file__).parent.parent / "sql"
 
 def upgrade() -> None:
     _run("0020_indexable_policies.sql")
+    _run("0020_forsaken_clues.sql")
 
 
 def downgrade() -> None:
+    _run("0020_forsaken_clues_down.sql")
     _run("0020_indexable_policies_down.sql")
 
 
