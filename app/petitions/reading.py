@@ -159,7 +159,7 @@ _PARTS = {
                 'events', log.events,
                 'bodies', (SELECT json_object_agg(o.id, o.name) FROM organisations o WHERE o.id = ANY(
                              log.bodies || log.targets || petitions.owner_org_id || petitions.main_org_id)),
-                'links', (SELECT json_agg(l.id) FROM petitions l WHERE l.id = ANY(log.parents)))
+                'links', (SELECT json_agg(parent) FROM unnest(log.parents) parent WHERE parent IS NOT NULL AND sees_case(parent)))
               FROM (SELECT json_agg(json_build_object('at', e.at, 'event', e.event, 'to_state', e.to_state, 'org_id', e.org_id,
                                                       'public', e.public, 'facts', e.facts) ORDER BY e.seq) AS events,
                            array_agg(e.org_id) AS bodies, array_agg(CAST(e.facts ->> 'main_org_id' AS uuid)) AS targets,

@@ -1,3 +1,8 @@
+ALTER POLICY seen ON money_entries USING (EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id));
+ALTER POLICY seen ON meetings USING (
+  current_setting('mj.kind', true) = 'staff' AND EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id));
+DROP FUNCTION sees_case(uuid);
+
 CREATE OR REPLACE FUNCTION search_petitions(q text, most integer) RETURNS TABLE (id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_custom_plan AS $$
   SELECT p.id FROM petition_words w JOIN petitions p ON p.id = w.petition_id

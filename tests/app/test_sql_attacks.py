@@ -287,6 +287,7 @@ CALLS = {
     "receipt_petition": "SELECT 1 WHERE receipt_petition(%(serial)s, '%%') IS NOT NULL OR receipt_petition(%(serial)s, NULL) IS NOT NULL",
     "recoverable_petitions": "SELECT recoverable_petitions(x) FROM unnest(ARRAY['', '%%', NULL]) x",
     "search_petitions": "SELECT search_petitions(x, 200) FROM unnest(ARRAY[%(secret)s, '', '%%', '__', '请查明', NULL]) x",
+    "sees_case": "SELECT 1 FROM unnest(%(ids)s::uuid[] || %(case)s::uuid) id WHERE sees_case(id)",
     "villager_of_phone": "SELECT 1 WHERE villager_of_phone('') IS NOT NULL OR villager_of_phone(%(secret)s) IS NOT NULL",
 }
 
