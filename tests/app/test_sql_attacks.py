@@ -89,6 +89,7 @@ class Attacked:
         session.execute(text("INSERT INTO account_resets SELECT gen_random_uuid(), a.id, 'password', b.id, now(), now() FROM staff_accounts a, staff_accounts b WHERE a.username = 'security' AND b.username = 'admin'"))
         session.execute(text("INSERT INTO sealed.content_keys SELECT :c, sha256('x')"), {"c": self.case.id})
         session.execute(text("INSERT INTO job_runs VALUES (gen_random_uuid(), 'sweep', now(), now(), 1, 0)"))
+        session.execute(text("INSERT INTO ledger_padding VALUES (sha256('x'), sha256('y'))"))
         self.clue = session.scalar(text("SELECT CAST(id AS text) FROM clues"))
         session.execute(
             text(
