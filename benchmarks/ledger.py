@@ -42,7 +42,7 @@ def sequence(worker, owner_url, count):
         owner.execute(QUEUE, (LOG, count))
         owner.execute("ANALYZE ledger_queue")
     with worker.app_context():
-        report = sequencing.sequence()
+        report = sequencing.sequence(rhythm=None)
     assert report.done >= count and not report.failed, report
     return report.done / report.seconds
 
@@ -113,7 +113,7 @@ def main():
                 owner.execute(QUEUE, (LOG, 1))
             with worker.app_context():
                 begin = time.perf_counter()
-                sequencing.sequence()
+                sequencing.sequence(rhythm=None)
                 print(f"one more entry and three heads: {(time.perf_counter() - begin) * 1000:.1f} ms")
             for name, what in (("inclusion proofs", check), ("chains up to the province", reading.chain)):
                 times, most = prove(web, commitments, what)

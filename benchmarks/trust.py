@@ -80,7 +80,7 @@ SELECT gen_random_uuid(), id, now(), kind, false, '已收到。' FROM numbered, 
 PLAIN_ROLE = "CREATE ROLE bench_plain LOGIN BYPASSRLS; GRANT mj_web TO bench_plain; GRANT SELECT ON petition_words TO bench_plain"
 # Of the database without ledger and recusal: nothing queues a commitment, and nobody is hidden from.
 BARE = """
-DROP TRIGGER events_are_committed ON petition_events; DROP TRIGGER exclusion_hides ON exclusions; DROP POLICY excluded ON petitions
+DROP TRIGGER events_are_committed ON petition_events; DROP TRIGGER exclusion_hides ON exclusions; DROP POLICY withheld ON petitions
 """
 PLAIN_SEARCH = """
 SELECT {columns} FROM petitions JOIN petition_words w ON w.petition_id = petitions.id

@@ -17,7 +17,7 @@ ledger = AppGroup("ledger", help="The ledger of commitments.")
 
 @ledger.command("sequence")
 def sequence_command() -> None:
-    """Give waiting commitments their place and sign heads, as the worker does every minute."""
+    """Give waiting commitments their place and sign heads, as the worker does: a county once an hour."""
     from app import create_app
     from app.ledger.sequencing import sequence
 
@@ -30,7 +30,8 @@ def sequence_command() -> None:
                 db.engine.dispose()
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{report.done} entries placed, {report.skipped} logs left to another process, {report.failed} damaged.")
+    left = f"{report.skipped} logs left to another process, {report.failed} damaged."
+    click.echo(f"{report.done} entries placed, {report.padded} of padding, {left}")
     if report.failed:
         raise click.ClickException("a log is not what its last head signed: run `flask ledger verify`")
     click.echo("Next: nothing; `flask ledger verify` computes everything anew.")
@@ -52,7 +53,8 @@ def verify_command(remembered: tuple[Path, ...]) -> None:
     # One view of everything: what the worker does meanwhile must not look like a fault.
     with owner_session(isolation_level="REPEATABLE READ") as session:
         found = verify_all(session, heads)
-    click.echo(f"{found.events} events, {found.entries} entries, {found.heads} heads; {found.waiting} events are waiting, {found.erased} are erased.")
+    counted = f"{found.events} events, {found.entries} entries, {found.heads} heads; {found.padding} entries are padding"
+    click.echo(f"{counted}, {found.waiting} events are waiting, {found.erased} are erased.")
     for fault in found.faults:
         click.echo(f"  {fault}")
     if found.kinds:

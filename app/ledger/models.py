@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, Index, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, DateTime, Index, Integer, LargeBinary, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.columns import CODE
@@ -17,6 +17,16 @@ class LedgerQueue(db.Model):
 
     commitment: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     log: Mapped[str] = mapped_column(CODE)
+    queued_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
+
+
+class LedgerPadding(db.Model):
+    """An entry that stands for nothing, with the salt that opens it. The worker writes it; nobody but the owner reads it."""
+
+    __tablename__ = "ledger_padding"
+
+    commitment: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    salt: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class LedgerLeaf(db.Model):

@@ -13,6 +13,7 @@ from uuid import UUID
 
 EVENT_KIND = "mingjian-event-v1"
 TEXT_KIND = "mingjian-text-v1"
+PADDING_KIND = "mingjian-padding-v1"
 HEAD_KIND = "mingjian-head-v1"
 PROMISE_KIND = "mingjian-promise-v1"
 # What of a receipt the promise covers; the PIN is for its owner alone and stays outside.
@@ -80,6 +81,11 @@ def event_document(row: Event, text: str | None) -> dict[str, Any]:
 def commitment(salt: bytes, document: Mapping[str, Any]) -> bytes:
     """The 32 bytes that stand in the log for a document."""
     return hashlib.sha256(salt + canonical(document)).digest()
+
+
+def padding_document(log: str) -> dict[str, Any]:
+    """The document of an entry that stands for nothing: its commitment looks like any other until its salt is known."""
+    return {"kind": PADDING_KIND, "log": log}
 
 
 def head_statement(log: str, size: int, root: bytes, at: datetime, key_id: str, algorithm: str) -> dict[str, Any]:

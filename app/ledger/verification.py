@@ -35,6 +35,7 @@ class Findings:
     events: int = 0
     erased: int = 0
     entries: int = 0
+    padding: int = 0
     heads: int = 0
     waiting: int = 0
     faults: list[str] = field(default_factory=list)
@@ -53,6 +54,7 @@ def verify_all(session: Session, remembered: Iterable[Mapping[str, Any]] = ()) -
     public = {row.key_id: row for row in session.execute(text("SELECT * FROM ledger_keys"))}
     _verify_events(session, found)
     _verify_places(session, found)
+    _verify_padding(session, found)
     kept: dict[str, list[Mapping[str, Any]]] = {}
     for head in remembered:
         kept.setdefault(str(head.get("log")), []).append(head)
@@ -105,6 +107,7 @@ _STRAYS = text(
      WHERE NOT EXISTS (SELECT 1 FROM petition_events e WHERE e.commitment = l.commitment)
        AND NOT EXISTS (SELECT 1 FROM clue_events e WHERE e.commitment = l.commitment)
        AND NOT EXISTS (SELECT 1 FROM ledger_heads h WHERE h.entry = l.commitment)
+       AND NOT EXISTS (SELECT 1 FROM ledger_padding p WHERE p.commitment = l.commitment)
      ORDER BY l.log, l.index
     """
 )
@@ -127,6 +130,17 @@ def _verify_places(session: Session, found: Findings) -> None:
     for row in session.execute(_UNEXCHANGED, {"top": LENGTHS[-1]}):
         where = f"log {row.log}, head of size {row.size} signed at {statements.instant(row.at)}"
         found.add("head-not-exchanged", f"{where}: log {parent_of(row.log)} above does not record it")
+
+
+def _verify_padding(session: Session, found: Findings) -> None:
+    """Every entry that is said to stand for nothing opens to that: no event can be passed off as padding."""
+    padding = text("SELECT p.commitment, p.salt, l.log, l.index FROM ledger_padding p LEFT JOIN ledger_leaves l USING (commitment)")
+    for row in _rows(session, padding):
+        found.padding += 1
+        if row.log is None:
+            found.add("padding-gone", f"padding {bytes(row.commitment).hex()} stands in no log")
+        elif statements.commitment(bytes(row.salt), statements.padding_document(row.log)) != bytes(row.commitment):
+            found.add("padding-forged", f"log {row.log}, entry {row.index}: is said to stand for nothing, and does not open to that")
 
 
 def _verify_log(

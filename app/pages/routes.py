@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 
+from app.access_log import count_filing
 from app.auth import PAGE_COOKIE, VISITOR, Identity, signed_in, visitor
 from app.database import transaction
 from app.directory import service as directory
@@ -171,10 +172,10 @@ def _attach_to_new_case(petition_id: UUID, photo: FileStorage | None) -> str:
             if not files.list_for(petition_id):
                 files.attach_whole(petition_id, who, photo.filename, photo.stream)
     except Problem as refused:
-        current_app.logger.info("photo of a filing not taken: %s", refused.slug)
+        count_filing(f"photo of a filing not taken: {refused.slug}")
         return "refused"
     except (OSError, SQLAlchemyError) as failed:
-        current_app.logger.error("photo of a filing lost: %s", type(failed).__name__)
+        count_filing(f"photo of a filing lost: {type(failed).__name__}")
         return "refused"
     return "kept"
 

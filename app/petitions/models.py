@@ -51,6 +51,7 @@ class Petition(db.Model):
         Index("ix_petitions_due", "next_due_at", postgresql_where=text(IS_OPEN)),
         Index("ix_petitions_supervised", text("filed_at DESC"), text("id DESC"), postgresql_where=text("supervised")),
         Index("ix_petitions_unled", "id", postgresql_where=text("owner_org_id IS NULL AND level > 0")),
+        Index("ix_petitions_filed_by", "filed_by_id", postgresql_where=text("filed_by_id IS NOT NULL")),
         Index("ix_petitions_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
     )
 

@@ -12,6 +12,7 @@ from app.supervision.schemas import (
     OrderAnswer,
     OrderDraft,
     OrderList,
+    OrderQuery,
     OrderReason,
     OrderView,
 )
@@ -30,11 +31,12 @@ def supervision_desk(query: dict[str, Any]) -> Any:
 
 
 @supervision.get("/supervision/orders")
+@supervision.arguments(OrderQuery, location="query")
 @supervision.response(200, OrderList)
-def list_orders() -> Any:
-    """Orders that are not yet released."""
+def list_orders(query: dict[str, Any]) -> Any:
+    """Orders that are not yet released, of one case or of all; the most urgent first, 200 at most."""
     with signed_in("staff") as who:
-        return {"items": service.orders(who)}
+        return {"items": service.orders(who, query["petition_id"])}
 
 
 @supervision.post("/supervision/orders")

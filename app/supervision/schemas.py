@@ -55,6 +55,10 @@ class OrderView(Schema):
     allowed_actions = fields.List(fields.String())
 
 
+class OrderQuery(Schema):
+    petition_id = fields.UUID(load_default=None)
+
+
 class OrderList(Schema):
     items = fields.List(fields.Nested(OrderView))
 

@@ -28,6 +28,7 @@ from workflows.petition_record import IN_CHARGE
 from workflows.policies import policies
 
 DESK_ROLES = SUPERVISORS | {Role.TOWNSHIP_DISCIPLINE, Role.DISPATCHED_GROUP}
+ORDERS_SHOWN = 200
 OFFICE_RATING_SHOWN = timedelta(days=30)
 _OPEN = text("petitions.state IN ({})".format(", ".join(f"'{state}'" for state in OPEN_STATES)))
 
@@ -136,16 +137,18 @@ def issue_order(petition_id: UUID, reason: str, who: Identity) -> dict[str, Any]
     return _view(order, petition.serial, who)
 
 
-def orders(who: Identity) -> list[dict[str, Any]]:
-    """The orders not yet released that concern my body or my area, the most urgent first; 200 at most."""
-    rows = db.session.execute(
+def orders(who: Identity, petition_id: UUID | None = None) -> list[dict[str, Any]]:
+    """The orders not yet released that concern my body or my area, of one case or of all, the most urgent first; 200 at most."""
+    rows = (
         select(SupervisionOrder, Petition.serial)
         .join(Petition, Petition.id == SupervisionOrder.petition_id)
         .where(SupervisionOrder.state != "released")
         .order_by(SupervisionOrder.due_at)
-        .limit(200)
+        .limit(ORDERS_SHOWN)
     )
-    return [_view(order, serial, who) for order, serial in rows]
+    if petition_id is not None:
+        rows = rows.where(SupervisionOrder.petition_id == petition_id)
+    return [_view(order, serial, who) for order, serial in db.session.execute(rows)]
 
 
 def act_on_order(order_id: UUID, event: str, who: Identity, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def test_what_was_erased_since_does_not_come_back_and_the_proof_does(world, work
     erased, other = world.file(MARK), world.file(OTHER, end=False)
     world.fill(UUID(erased["id"]), MARK)
     with worker_app.app_context():
-        sequence()
+        sequence(rhythm=None)
     old = world.backup("old")
     timeline = "SELECT seq, at, event, from_state, to_state, commitment FROM petition_events WHERE petition_id = %s ORDER BY seq"
     events = world.ask(timeline, erased["id"])

@@ -187,7 +187,7 @@ def test_the_ledger_is_verified_and_a_fault_ends_with_status_one(run, client, db
     kept = write(tmp_path, "heads.json", world.get("logs"))
     sound = run("ledger", "verify", "--remembered", kept)
     assert sound.exit_code == 0, sound.output
-    assert "1 events, 3 entries, 3 heads; 0 events are waiting, 0 are erased." in sound.output
+    assert "1 events, 3 entries, 3 heads; 0 entries are padding, 0 events are waiting, 0 are erased." in sound.output
     world.sql("DELETE FROM petition_events")
     broken = run("ledger", "verify")
     assert broken.exit_code == 1
@@ -205,7 +205,8 @@ def test_the_ledger_is_sequenced_by_hand(run, client, db_session, worker_app, ne
         monkeypatch.setenv(name, value)
     done = run("ledger", "sequence")
     assert done.exit_code == 0, done.output
-    assert "3 entries placed" in done.output
+    # The filing, two heads of counties and two of cities; each of the two counties gets six.
+    assert "5 entries placed, 11 of padding" in done.output
     assert [link["head"]["log"] for link in world.proof(receipt)["links"]] == ["330213", "3302", "33"]
 
 

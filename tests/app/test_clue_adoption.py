@@ -56,7 +56,7 @@ def test_what_was_sealed_in_clear_becomes_a_clue_with_a_stub(sealed_before, migr
     # The first look of the worker gives it its clocks, and moves nothing.
     with worker_app.app_context():
         assert (sweep.sweep_clues().done, sweep.sweep_clues().failed) == (0, 0)
-        sequencing.sequence()
+        sequencing.sequence(rhythm=None)
     assert (world.found().state, world.found().level) == ("sealed", 4)
     assert (superior.found().state, superior.found().level) == ("sent_up", 2)
     assert [one["policy"] for one in world.see(HEAD)["limits"]] == ["AC-01"]

@@ -570,7 +570,7 @@ def test_the_identity_of_a_sealed_petition_is_opened_for_readers_alone(world):
 def test_the_ledger_stays_sound_and_commits_to_every_step_of_a_clue(clue, worker_app, db_session):
     clue.concluded()
     with worker_app.app_context():
-        sequencing.sequence()
+        sequencing.sequence(rhythm=None)
     db_session.rollback()
     placed = db_session.scalar(
         text("SELECT count(*) FROM clue_events e JOIN ledger_leaves l ON l.commitment = e.commitment AND l.log = '330213'")

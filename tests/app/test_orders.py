@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app import calendar_store
 from app.messages.models import OutboxMessage
-from app.supervision import sweeps
+from app.supervision import service, sweeps
 from app.supervision.models import PolicyOverride, SupervisionOrder
 from tests.app.cases import STRANGER, Cases
 from tests.conftest import PASSWORD
@@ -69,8 +69,10 @@ class Desk:
         assert answer.status_code == expect, (action, answer.status_code, answer.get_data(as_text=True))
         return answer.json
 
-    def list(self, username):
-        return self.client.get("/api/v1/supervision/orders", headers=self.headers(username)).json["items"]
+    def list(self, username, case=None):
+        query = {"petition_id": case} if case else None
+        path = "/api/v1/supervision/orders"
+        return self.client.get(path, query_string=query, headers=self.headers(username)).json["items"]
 
     def sees(self, username, order):
         return next(one for one in self.list(username) if one["id"] == str(order))
@@ -183,6 +185,14 @@ def test_only_a_supervisor_at_or_above_the_level_in_charge_issues_an_order(cases
     case = cases.handled()
     desk.issue(username, case, expect=status)
     assert len(orders_of(db_session, case)) == (status == 201)
+
+
+def test_the_order_of_one_case_is_found_where_the_list_of_all_has_ended(cases, desk, monkeypatch):
+    monkeypatch.setattr(service, "ORDERS_SHOWN", 1)
+    orders = {str(case): desk.issue("fenghua.office", case)["id"] for case in (cases.handled(), cases.handled())}
+    assert len(desk.list("fenghua.office")) == 1
+    for case, order in orders.items():
+        assert [one["id"] for one in desk.list("fenghua.office", case)] == [order]
 
 
 def test_a_county_does_not_supervise_a_case_that_the_city_has(cases, desk):

@@ -189,6 +189,29 @@ def test_no_list_search_or_detail_reads_a_large_table_from_end_to_end(app, clien
     assert LARGE & set(scans(plan)) == set(), json.dumps(plan)[:800]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["", "&mine=true"])
+def test_a_department_reads_the_cases_it_has_a_part_in_and_not_those_of_its_county(client, full, as_staff, statements, database, db_session, which):
+    handled = (
+        "UPDATE petitions SET main_org_id = (SELECT p.org_id FROM appointments p JOIN staff_accounts a ON a.id = p.account_id "
+        "WHERE a.username = 'fenghua.agri') WHERE id IN (SELECT id FROM petitions WHERE division_code LIKE '330213%' ORDER BY id LIMIT 30)"
+    )
+    db_session.execute(text(handled))
+    db_session.commit()
+    db_session.execute(text("ANALYZE petitions"))
+    db_session.commit()
+    headers = as_staff("fenghua.agri")
+    statements.clear()
+    assert client.get(f"/api/v1/petitions?open=true{which}", headers=headers).json["items"]
+    with psycopg.connect(database["DATABASE_URL"]) as web:
+        for sql, values in statements:
+            if "set_config" in sql:
+                web.execute(sql, values)
+        (listing,) = [(sql, values) for sql, values in statements if "FROM petitions" in sql]
+        plan = json.dumps(web.execute("EXPLAIN (FORMAT JSON) " + listing[0], listing[1]).fetchone()[0])
+    assert "ix_petitions_main_org" in plan, plan[:1500]
+
+
 def test_a_list_keeps_no_plan_made_for_an_actor_with_an_area_of_another_size(client, as_staff, statements):
     sent = {}
     for username in ("zhejiang.office", "fenghua.office", "wuxing.office", "shangtian.office", "fenghua.agri"):

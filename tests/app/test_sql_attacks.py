@@ -89,6 +89,7 @@ class Attacked:
         session.execute(text("INSERT INTO account_resets SELECT gen_random_uuid(), a.id, 'password', b.id, now(), now() FROM staff_accounts a, staff_accounts b WHERE a.username = 'security' AND b.username = 'admin'"))
         session.execute(text("INSERT INTO sealed.content_keys SELECT :c, sha256('x')"), {"c": self.case.id})
         session.execute(text("INSERT INTO job_runs VALUES (gen_random_uuid(), 'sweep', now(), now(), 1, 0)"))
+        session.execute(text("INSERT INTO ledger_padding VALUES (sha256('x'), sha256('y'))"))
         self.clue = session.scalar(text("SELECT CAST(id AS text) FROM clues"))
         session.execute(
             text(
@@ -265,6 +266,9 @@ def test_what_is_open_to_everybody_says_nothing_of_a_case(attacked):
 CALLS = {
     "apply_data_request": "SELECT apply_data_request(id) FROM unnest(%(ids)s::uuid[]) id",
     "bigrams": "SELECT 1 WHERE false",  # reads no table
+    # Both answer about the row that they are given, and nobody has more rows than they see.
+    "case_in_reach": "SELECT 1 FROM petitions p WHERE case_in_reach(p) OR NOT case_in_reach(p)",
+    "case_withheld": "SELECT 1 FROM petitions p WHERE case_withheld(p) OR NOT case_withheld(p)",
     "clue_is_seen": "SELECT 1 FROM unnest(%(ids)s::uuid[]) id WHERE clue_is_seen(id)",
     "clue_lets": "SELECT 1 WHERE false",  # see the test of what an id alone tells
     "clues_headed": "SELECT clues_headed()",
@@ -284,6 +288,7 @@ CALLS = {
     "receipt_petition": "SELECT 1 WHERE receipt_petition(%(serial)s, '%%') IS NOT NULL OR receipt_petition(%(serial)s, NULL) IS NOT NULL",
     "recoverable_petitions": "SELECT recoverable_petitions(x) FROM unnest(ARRAY['', '%%', NULL]) x",
     "search_petitions": "SELECT search_petitions(x, 200) FROM unnest(ARRAY[%(secret)s, '', '%%', '__', '请查明', NULL]) x",
+    "sees_case": "SELECT 1 FROM unnest(%(ids)s::uuid[] || %(case)s::uuid) id WHERE sees_case(id)",
     "villager_of_phone": "SELECT 1 WHERE villager_of_phone('') IS NOT NULL OR villager_of_phone(%(secret)s) IS NOT NULL",
 }
 
