@@ -50,6 +50,16 @@ _SURROUNDINGS = text(
       FROM (SELECT 1) one LEFT JOIN LATERAL ({BODY}) above ON true
     """
 )
+# What a step does to the application that waits, and to a clearance in force.
+_DECISIONS = {"approve_clearance": "granted", "refuse_clearance": "refused", "lapse_clearance": "lapsed"}
+_LAPSED = text(
+    "UPDATE alert_clearances SET decision = :decision, decided_at = :at WHERE alert_id = :id AND decision IS NULL"
+)
+_DECIDED = text(
+    "UPDATE alert_clearances SET decision = :decision, decided_at = :at, decided_by = :by, decided_org_id = :org "
+    "WHERE alert_id = :id AND decision IS NULL"
+)
+_VOID = text("UPDATE alert_clearances SET decision = 'void', decided_at = :at WHERE alert_id = :id AND decision = 'granted'")
 _LOCKED = {
     skip: select(Alert).where(Alert.id == bindparam("alert_id")).with_for_update(skip_locked=skip)
     .execution_options(populate_existing=True)
@@ -114,13 +124,27 @@ def move(
 
     Raises WrongState (409), NotAllowed (403) and MissingFact (422), and then changes nothing.
     """
-    before = alert.state
+    before, covered = alert.state, alert.clearance_live
     TABLE.send(alert, event, actor, **{**facts, **around.facts(alert, actor)})
     if alert.state in CLOSED and alert.closed_at is None:
         alert.closed_at = clock.now()
     elif alert.state not in CLOSED:
         alert.closed_at = None
     write(alert, event, actor, around, before, facts, besides)
+    if event in _DECISIONS:
+        decided = {"id": alert.id, "decision": _DECISIONS[event], "at": clock.now()}
+        db.session.execute(_DECIDED if actor.person_id else _LAPSED, {**decided, **_decider(actor)})
+    elif covered and not alert.clearance_live and event != AlertEvent.EXPIRE_CLEARANCE:
+        db.session.execute(_VOID, {"id": alert.id, "at": clock.now()})
+
+
+def refuses(alert: Alert, event: str, actor: Actor, around: Surroundings, facts: Mapping[str, Any]) -> bool:
+    """Whether `move` will refuse the actor this step, for another reason than a missing fact."""
+    return TABLE.refusal(alert, event, actor, **{**facts, **around.facts(alert, actor)}) is not None
+
+
+def _decider(actor: Actor) -> dict[str, Any]:
+    return {"by": actor.person_id, "org": actor.org_id} if actor.person_id else {}
 
 
 def write(

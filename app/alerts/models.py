@@ -185,7 +185,7 @@ class AlertClearance(db.Model):
     __tablename__ = "alert_clearances"
     __table_args__ = (
         CheckConstraint(f"scope IN ({', '.join(repr(one) for one in SCOPES)})", name="scope"),
-        CheckConstraint("decision IN ('granted', 'refused', 'lapsed')", name="decision"),
+        CheckConstraint("decision IN ('granted', 'refused', 'lapsed', 'void')", name="decision"),
         CheckConstraint("scope = 'evidence' OR (subject IS NOT NULL AND until IS NOT NULL)", name="bounds"),
         Index(
             "ix_alert_clearances_subject", "rule_code", "subject",
@@ -257,6 +257,8 @@ class AlertQuestion(db.Model):
     alert_id: Mapped[UUID] = mapped_column(ForeignKey("alerts.id"), index=True)
     org_id: Mapped[UUID] = mapped_column(ForeignKey("organisations.id"))
     question: Mapped[str] = mapped_column(Text)
+    shown: Mapped[list[str]] = mapped_column(JSONB)  # the facts that the unit is to see, chosen one by one
+    due_at: Mapped[datetime | None] = mapped_column(INSTANT)
     asked_by: Mapped[UUID] = mapped_column(ForeignKey("staff_accounts.id"))
     asked_at: Mapped[datetime] = mapped_column(INSTANT)
     answer: Mapped[str | None] = mapped_column(Text)

@@ -147,7 +147,7 @@ class Attacked:
             ("alert_evidence", "alert_id, row_id, dataset, part, content, added_at", ":alert, -1, 'x', '', jsonb_build_object('name', CAST(:secret AS text)), now()"),
             ("alert_events", "id, alert_id, seq, at, clock_offset_seconds, event, to_state, actor_kind, actor_role, facts, salt, commitment",
              "gen_random_uuid(), :alert, 1, now(), 0, 'file', 'filed', 'system', 'system', jsonb_build_object('x', CAST(:secret AS text)), '', sha256('alert')"),
-            ("alert_questions", "id, alert_id, org_id, question, asked_by, asked_at", "gen_random_uuid(), :alert, :org, :secret, :person, now()"),
+            ("alert_questions", "id, alert_id, org_id, question, shown, asked_by, asked_at", "gen_random_uuid(), :alert, :org, :secret, '[]', :person, now()"),
             ("alert_tasks", "id, alert_id, org_id, task, owner, due_on, ordered_at", "gen_random_uuid(), :alert, :org, :secret, 'x', now(), now()"),
             ("alert_clearances", "id, alert_id, rule_code, reason, basis, papers, scope, asked_by, asked_org_id, asked_at",
              "gen_random_uuid(), :alert, 'GC-01', 'x', :secret, '[]', 'evidence', :person, :org, now()"),
