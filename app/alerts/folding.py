@@ -10,7 +10,7 @@ import hmac
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -180,13 +180,13 @@ def _alerts(
             "companies": list(about.companies), "contracts": list(about.contracts), "subject_names": list(about.names),
             "hold_reason": held, "flood": held == "flood",
         }  # fmt: skip
-        yield alert, [_evidence(alert_id, hit, now) for hit in hits]
+        yield alert, [_evidence(alert_id, hit) for hit in hits]
 
 
-def _evidence(alert_id: UUID, hit: Hit, now: datetime) -> dict[str, Any]:
+def _evidence(alert_id: UUID, hit: Hit) -> dict[str, Any]:
     return {
         "alert_id": alert_id, "row_id": hit.row_id, "dataset": hit.dataset, "part": hit.part, "money_fen": hit.money_fen,
-        "content": hit.content, "added_at": now,
+        "content": hit.content,
     }  # fmt: skip
 
 

@@ -74,7 +74,6 @@ class Alert(db.Model):
         Index("ix_alerts_current", "fingerprint", unique=True, postgresql_where=text("current")),
         Index("ix_alerts_place", "place", "raised_at"),
         Index("ix_alerts_rule", "rule_code", "rule_version"),
-        Index("ix_alerts_run", "run_id", "rule_code"),
         Index("ix_alerts_key", "alert_key", postgresql_where=text("current")),
         Index("ix_alerts_unscreened", "raised_at", postgresql_where=text("screened_at IS NULL")),
         Index("ix_alerts_fresh", "id", postgresql_where=text("fresh_rows > 0")),

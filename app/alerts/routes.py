@@ -23,7 +23,8 @@ from app.alerts.schemas import (
     AlertView,
     ProofDraft,
 )
-from app.auth import signed_in, visitor
+from app.auth import signed_in
+from app.database import one_statement
 from app.web import MATCH_HEADER, Blueprint, Schema, version_of_request
 from workflows.alert import ALERT_EVENT_LABELS, AlertEvent
 
@@ -38,7 +39,7 @@ ANSWERING = "answer_alert"
 @alerts.doc(parameters=[intake.KEY_HEADER], security=[])
 def push_alert(draft: dict[str, Any]) -> Any:
     """Send one alert, as a source outside with a key. The same rule, key and rows a second time change nothing."""
-    with visitor():
+    with one_statement():
         return intake.receive_alert(draft, intake.key_of_request())
 
 

@@ -123,7 +123,6 @@ CREATE TABLE alerts (
 CREATE UNIQUE INDEX ix_alerts_current ON alerts (fingerprint) WHERE current;
 CREATE INDEX ix_alerts_place ON alerts (place, raised_at);
 CREATE INDEX ix_alerts_rule ON alerts (rule_code, rule_version);
-CREATE INDEX ix_alerts_run ON alerts (run_id, rule_code);
 CREATE INDEX ix_alerts_key ON alerts (alert_key) WHERE current;
 CREATE INDEX ix_alerts_packet_id ON alerts (packet_id);
 CREATE INDEX ix_alerts_earlier_id ON alerts (earlier_id);
@@ -248,7 +247,7 @@ BEGIN
     RETURNING a.id, a.fingerprint
   ), proven AS (
     INSERT INTO alert_evidence (alert_id, row_id, dataset, part, money_fen, content, added_at)
-    SELECT coalesce(c.id, w.id), e.row_id, e.dataset, e.part, e.money_fen, e.content, e.added_at
+    SELECT coalesce(c.id, w.id), e.row_id, e.dataset, e.part, e.money_fen, e.content, mj_now()
       FROM jsonb_populate_recordset(NULL::alert_evidence, given->'evidence') e
       JOIN told t ON t.id = e.alert_id
       JOIN written w ON w.fingerprint = t.fingerprint
@@ -292,7 +291,9 @@ BEGIN
      OR jsonb_array_length(given->'alerts') <> 1 THEN
     RETURN QUERY SELECT NULL::text, 'outside-source';
   ELSE
-    RETURN QUERY SELECT * FROM fold_alert_rows(jsonb_set(given, '{alerts,0,source_id}', to_jsonb(s.id)));
+    -- It comes without an actor, and so without the clock of a demonstration.
+    given := jsonb_set(given, '{alerts,0}', given#>'{alerts,0}' || jsonb_build_object('source_id', s.id, 'raised_at', mj_now()));
+    RETURN QUERY SELECT * FROM fold_alert_rows(given);
   END IF;
 END $$;
 REVOKE ALL ON FUNCTION colour_rank(text), fold_alert_rows(jsonb), fold_alerts(jsonb), push_alert(text, jsonb) FROM PUBLIC;

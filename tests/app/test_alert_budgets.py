@@ -45,7 +45,7 @@ def test_one_alert_and_a_step_of_it_stay_within_their_budgets(walk, app, client)
     within(counted, "alert_action", client.post(f"/api/v1/alerts/{alert}/actions/rate", json={"verdict": "A"}, headers=headers))
 
 
-def test_a_pushed_alert_costs_one_statement_beside_the_actor(worker_app, db_session, app, client):
+def test_a_pushed_alert_costs_one_statement(worker_app, db_session, app, client):
     key = Alerts(worker_app, db_session).source()
     draft = {
         "rule_code": "EXT-1", "rule_name": "审计疑点", "place": "330213007213", "colour": "red",
