@@ -168,6 +168,8 @@ def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
             return item.isoformat() if isinstance(item, date) else str(item)
         if isinstance(item, list | tuple):
             return [value(each) for each in item]
+        if isinstance(item, Mapping):
+            return {name: value(each) for name, each in item.items()}
         return item
 
     return {name: value(item) for name, item in facts.items() if item is not None}

@@ -9,6 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.alerts.schemas import ACTIONS as ALERT_ACTIONS
+from app.alerts.schemas import UNIT_ACTIONS
 from app.clues.schemas import ACTIONS as CLUE_ACTIONS
 from app.database import transaction
 from app.extensions import db
@@ -129,6 +131,11 @@ NOT_TRIED = {
     "needs two people, held by the tests of signing in, of the directory, of identity and of recusal": (
         "reset_second_factor", "reset_password", "hand_over_staff", "open_identity", "ask_lifting", "confirm_lifting",
         "revoke_lifting",
+    ),
+    "for a source outside with a key; held by tests/app/test_alert_folding.py": ("push_alert",),
+    "about an alert; held by tests/app/test_alerts.py": (
+        "list_alerts", "get_alert", "list_alert_packets", "dispatch_alert_packet", "list_alert_questions", "list_alert_tasks",
+        "submit_alert_proof", *(f"alert_{event}" for event in ALERT_ACTIONS), *(f"unit_{event}" for event in UNIT_ACTIONS),
     ),
     "about a clue, of which nobody knows but its readers; held by tests/app/test_clues.py": (
         "list_clues", "get_clue", "open_clue_text", "list_clue_candidates", "add_clue_reader", "remove_clue_reader",
