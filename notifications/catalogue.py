@@ -438,6 +438,7 @@ ALERT: Mapping[str, tuple[Notice, ...]] = {
     "alert_auto_close": NONE,
     "alert_escalate": (_SIGN_IN,),
     "alert_recuse": (_SIGN_IN,),
+    "alert_recuse_checker": (_STEP,),
     "alert_acknowledge_external": NONE,
     "alert_return_external": (_SIGN_IN,),
     "alert_record_external_end": NONE,
