@@ -114,6 +114,7 @@ def _register_routes(app: Flask) -> None:
     from app.ledger.routes import ledger
     from app.messages.routes import messages
     from app.operations import operations
+    from app.pages import alerts as _alert_pages  # noqa: F401, its pages hang on the same blueprint
     from app.pages import figures as _figures  # noqa: F401, its page hangs on the same blueprint
     from app.pages import papers as _paper_pages  # noqa: F401, its pages hang on the same blueprint
     from app.pages.dossier import dossier

@@ -31,6 +31,8 @@ from workflows.actor import Actor, Role
 Kind = Literal["staff", "villager", "receipt", "visitor"]
 
 PAGE_COOKIE = "mj_case"
+# Of the pages for staff; a browser may hold both.
+OFFICE_COOKIE, OFFICE_PATH = "mj_office", "/p/office"
 
 # Roles that decide over cases of a whole county or more, or over the system itself, sign in with a second factor.
 SECOND_FACTOR_ROLES = frozenset(
@@ -238,6 +240,8 @@ def _token_of_request() -> str | None:
             raise _unauthorised("invalid-token")
         return token.strip() or "-"
     # Only the server-rendered pages read the cookie: the API can then not be reached by another site's forms.
+    if request.path == OFFICE_PATH or request.path.startswith(f"{OFFICE_PATH}/"):
+        return request.cookies.get(OFFICE_COOKIE)
     return request.cookies.get(PAGE_COOKIE) if request.path.startswith("/p/") else None
 
 

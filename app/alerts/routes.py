@@ -7,6 +7,7 @@ from uuid import UUID
 from app.alerts import intake, reading, service
 from app.alerts.schemas import (
     ACTIONS,
+    PACKET_ACTIONS,
     UNIT_ACTIONS,
     AlertDone,
     AlertDraft,
@@ -70,14 +71,6 @@ def list_alert_packets(query: dict[str, Any]) -> Any:
         return reading.list_packets(query)
 
 
-@alerts.post("/alert-packets/<uuid:packet_id>/actions/dispatch")
-@alerts.response(200, AlertPacketDone)
-def dispatch_alert_packet(packet_id: UUID) -> Any:
-    """Send out every held item of a packet, as the owner of the rule."""
-    with signed_in("staff") as who:
-        return service.dispatch_packet(packet_id, who)
-
-
 @alerts.get("/alert-questions")
 @alerts.arguments(AlertUnitQuery, location="query")
 @alerts.response(200, AlertQuestionList)
@@ -129,7 +122,20 @@ def _unit_route(event: str, shape: type[Schema]) -> Callable[..., Any]:
     return alerts.arguments(shape)(view)
 
 
+def _packet_route(event: str, shape: type[Schema]) -> Callable[..., Any]:
+    def perform(facts: dict[str, Any], packet_id: UUID) -> Any:
+        with signed_in("staff") as who:
+            return service.move_packet(packet_id, event, who, facts)
+
+    perform.__name__ = f"packet_{event}"
+    perform.__doc__ = f"{ALERT_EVENT_LABELS[AlertEvent(event)].zh} {event.replace('_', ' ')}: the held items of a packet."
+    view = alerts.response(200, AlertPacketDone)(perform)
+    return alerts.arguments(shape)(view)
+
+
 for _event, _shape in ACTIONS.items():
     alerts.post(f"/alerts/<uuid:alert_id>/actions/{_event.replace('_', '-')}")(_action_route(_event, _shape))
+for _event, _shape in PACKET_ACTIONS.items():
+    alerts.post(f"/alert-packets/<uuid:packet_id>/actions/{_event.replace('_', '-')}")(_packet_route(_event, _shape))
 for _event, _shape in UNIT_ACTIONS.items():
     alerts.post(f"/alert-questions/<uuid:question_id>/actions/{_event.replace('_', '-')}")(_unit_route(_event, _shape))

@@ -328,7 +328,8 @@ class AlertPacketQuery(Schema):
 
 class AlertPacketDone(Schema):
     id = fields.UUID()
-    dispatched = fields.Integer()
+    moved = fields.Integer()
+    left = fields.Integer(metadata={"description": "held items that wait for another request"})
 
 
 class AlertPaperDraft(Schema):
@@ -437,4 +438,6 @@ def _shapes(facts: dict[str, dict[str, object]], prefix: str) -> dict[str, type[
 
 
 ACTIONS = _shapes(_FACTS, "Alert")
+# What the owner of a rule does to everything that a packet holds.
+PACKET_ACTIONS = _shapes({name: _FACTS[name] for name in ("dispatch", "withdraw")}, "AlertPacket")
 UNIT_ACTIONS = _shapes(_UNIT_FACTS, "AlertUnit")

@@ -22,6 +22,7 @@ from workflows.alert import AlertEvent
 
 SAMPLED = 20  # one clearance in so many is examined again by the level above
 PROOF_DAYS = 30  # RC-01
+PACKET_ITEMS = 500  # moved with one request
 _CLEARANCES, _DISPOSALS = Target(AlertClearance.__table__), Target(AlertDisposal.__table__)
 _MONEY, _QUESTIONS = Target(AlertMoney.__table__), Target(AlertQuestion.__table__)
 _TASKS, _VERDICTS = Target(AlertTask.__table__), Target(AlertVerdict.__table__)
@@ -73,12 +74,13 @@ def submit_proof(task_id: UUID, who: Identity, facts: Mapping[str, Any]) -> dict
     return {"state": _act(alert, AlertEvent.SUBMIT_PROOF, who, facts)["state"]}
 
 
-def dispatch_packet(packet_id: UUID, who: Identity) -> dict[str, Any]:
-    """Send out every held item of a packet, as the owner of the rule; each is still decided alone. Raises as `act`."""
+def move_packet(packet_id: UUID, event: str, who: Identity, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Do `event` to the held items of a packet, as the owner of the rule, at most PACKET_ITEMS of them at once; each is still
+    decided alone. Answers how many were moved and how many are left. Raises as `act`."""
     items = reading.packet_items(packet_id)
-    for alert_id in items:
-        _act(door.lock(alert_id), AlertEvent.DISPATCH, who, {})
-    return {"id": packet_id, "dispatched": len(items)}
+    for alert_id in items[:PACKET_ITEMS]:
+        _act(door.lock(alert_id), event, who, facts)
+    return {"id": packet_id, "moved": len(items[:PACKET_ITEMS]), "left": len(items[PACKET_ITEMS:])}
 
 
 def _act(alert: Alert, event: str, who: Identity, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +149,12 @@ def _request_clearance(alert: Alert, who: Identity, given: Mapping[str, Any]) ->
 
 
 def _approve_clearance(_alert: Alert, _who: Identity, _given: Mapping[str, Any]) -> tuple[dict[str, Any], Rows]:
-    return {"sampled": secrets.randbelow(SAMPLED) == 0}, {}
+    return {"sampled": drawn()}, {}
+
+
+def drawn() -> bool:
+    """Whether chance draws a clearance for a second, blind examination."""
+    return secrets.randbelow(SAMPLED) == 0
 
 
 def _file_papers(alert: Alert, _who: Identity, given: Mapping[str, Any]) -> tuple[dict[str, Any], Rows]:

@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app import clock
+from app.alerts.recusing import withdraw_from
 from app.clues.sweep import leave_the_list
 from app.database import SYSTEM, transaction
 from app.errors import Unknown
@@ -82,6 +83,18 @@ _TOUCHED_UNDER_SEAL = text(
      ORDER BY p.id
     """
 )
+# Alerts keep the names of whom they are about, and hide from them as cases do.
+_TOUCHED_ALERTS = text(
+    _TOUCHED.text[: _TOUCHED.text.index("    SELECT p.id FROM petitions p")]
+    + """
+    SELECT a.id FROM alerts a
+     WHERE a.closed_at IS NULL AND a.screened_at IS NOT NULL
+       AND (a.subject_names && ARRAY(SELECT name FROM names)
+            OR a.subject_org_ids && ARRAY(SELECT id FROM above)
+            OR (cardinality(a.excluded_account_ids) > 0 AND a.org_id IN (SELECT id FROM served)))
+     ORDER BY a.id
+    """
+)
 # A case that went up past its last office: nothing in the directory need change for it to go on.
 _UNLED = text(
     """
@@ -121,17 +134,20 @@ def sweep_recusals(page: int = PAGE, *, stopping: Callable[[], bool] = _never) -
         changes = list(db.session.scalars(select(DirectoryChange.id).order_by(DirectoryChange.at).limit(page)))
         cases: list[UUID] = []
         sealed: list[UUID] = []
+        alerts: list[UUID] = []
         if changes:
             wanted = {"changes": changes, "most": MOST_STEPS, "open": [*OPEN_STATES, *RESTS]}
             cases = list(db.session.scalars(_TOUCHED, wanted))
             sealed = list(db.session.scalars(_TOUCHED_UNDER_SEAL, wanted))
+            alerts = list(db.session.scalars(_TOUCHED_ALERTS, wanted))
         moving = [state for state in OPEN_STATES if state not in WAITING and state != PetitionState.FILED]
         cases += [one for one in db.session.scalars(_UNLED, {"moving": moving}) if one not in cases]
     _looked_at[id(db.engine)] = today
-    for petition_id in (*cases, *sealed):
-        if stopping():
-            return report
-        _treat(petition_id, report)
+    for treat, ids in ((_leave_case, (*cases, *sealed)), (withdraw_from, alerts)):
+        for one in ids:
+            if stopping():
+                return report
+            _treat(one, treat, report)
     if changes and not (report.skipped or report.failed):
         with transaction(SYSTEM):
             db.session.execute(delete(DirectoryChange).where(DirectoryChange.id.in_(changes)))
@@ -139,23 +155,27 @@ def sweep_recusals(page: int = PAGE, *, stopping: Callable[[], bool] = _never) -
     return report
 
 
-def _treat(petition_id: UUID, report: SweepReport) -> None:
+def _leave_case(petition_id: UUID) -> None:
+    petition = lock(petition_id, skip_locked=True)
+    if petition.state == PetitionState.SEALED:
+        service.refresh_sealed(petition)
+        leave_the_list(petition.id)
+    else:
+        settle(petition, service.refresh(petition, watch=petition.co_org_ids))
+    db.session.flush()
+
+
+def _treat(one: UUID, leave: Callable[[UUID], None], report: SweepReport) -> None:
     report.seen += 1
     try:
         with transaction(SYSTEM):
-            petition = lock(petition_id, skip_locked=True)
-            if petition.state == PetitionState.SEALED:
-                service.refresh_sealed(petition)
-                leave_the_list(petition.id)
-            else:
-                settle(petition, service.refresh(petition, watch=petition.co_org_ids))
-            db.session.flush()
+            leave(one)
     except Unknown:
         report.skipped += 1  # locked by somebody else
     except CASE_FAULTS as error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
-        log.error("case %s failed in recusal: %s", petition_id, type(error).__name__)
+        log.error("case %s failed in recusal: %s", one, type(error).__name__)
         report.failed += 1
     else:
         report.done += 1

@@ -74,7 +74,7 @@ CREATE POLICY excluded ON alerts AS RESTRICTIVE TO mj_web USING (
 
 CREATE POLICY seen ON alert_rules FOR SELECT TO mj_web USING (
   current_setting('mj.purpose', true) IS DISTINCT FROM 'answer_alert'
-  AND EXISTS (SELECT 1 FROM alerts a WHERE a.rule_code = code AND a.rule_version = version));
+  AND EXISTS (SELECT 1 FROM alerts a WHERE a.rule_code = alert_rules.code AND a.rule_version = alert_rules.version));
 CREATE POLICY seen ON alert_packets FOR SELECT TO mj_web USING (EXISTS (SELECT 1 FROM alerts a WHERE a.packet_id = alert_packets.id));
 CREATE POLICY seen ON alert_suppressions FOR SELECT TO mj_web USING (EXISTS (SELECT 1 FROM alert_clearances c WHERE c.id = clearance_id));
 CREATE POLICY seen ON alert_links FOR SELECT TO mj_web USING (

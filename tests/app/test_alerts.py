@@ -8,6 +8,7 @@ import pytest
 
 from app.alerts import service
 from app.alerts.sweep import sweep_alerts
+from app.recusal.sweeps import sweep_recusals
 from tests.app.alert_world import NEXT_VILLAGE, RULE, VILLAGE, Alerts, Subjects, hit
 
 ABOUT = Subjects(persons=["ab12"], contracts=["HT-7"], names=["周建国"])
@@ -74,7 +75,8 @@ class Walk(Alerts):
 
 
 @pytest.fixture
-def walk(worker_app, db_session, client, as_staff):
+def walk(worker_app, db_session, client, as_staff, monkeypatch):
+    monkeypatch.setattr(service, "drawn", lambda: False)
     return Walk(worker_app, db_session, client, as_staff)
 
 
@@ -133,10 +135,21 @@ def test_what_is_held_is_for_the_owners_of_rules_and_goes_out_as_a_packet(walk):
     (packet,) = walk.get("fenghua.discipline", "/alert-packets?held=true")["items"]
     assert (packet["items"], packet["held"], packet["states"]) == (2, 2, {"held": 2})
     walk.post("shangtian.discipline", f"/alert-packets/{packet['id']}/actions/dispatch", status=404)
-    assert walk.post("fenghua.discipline", f"/alert-packets/{packet['id']}/actions/dispatch")["dispatched"] == 2
+    moved = walk.post("fenghua.discipline", f"/alert-packets/{packet['id']}/actions/dispatch")
+    assert (moved["moved"], moved["left"]) == (2, 0)
     assert walk.get("fenghua.discipline", "/alert-packets?held=true")["items"] == []
     items = walk.get("shangtian.discipline", f"/alerts?packet_id={packet['id']}")["items"]
     assert {one["state"] for one in items} == {"dispatched"} and len(items) == 2
+
+
+def test_a_flood_is_withdrawn_as_a_whole_by_the_head_of_the_owner(walk):
+    walk.fold(hit("A", 1), hit("B", 2), rule=replace(RULE, flood_limit=1), run_id=uuid4())
+    walk.sweep()
+    (packet,) = walk.get("fenghua.discipline.head", "/alert-packets?held=true")["items"]
+    path, why = f"/alert-packets/{packet['id']}/actions/withdraw", {"reason_code": "rule_fault", "reason": "条件写反"}
+    assert walk.post("fenghua.discipline", path, why, 403)["reason"] == "head-needed"
+    assert walk.post("fenghua.discipline.head", path, why)["moved"] == 2
+    assert {(one.state, one.resolution) for one in walk.rows()} == {("resolved", "withdrawn")}
 
 
 # The way through
@@ -146,6 +159,7 @@ def test_a_confirmed_alert_goes_by_question_order_disposal_proof_and_verdict(wal
     alert = walk.struck_off()
     view = walk.get("fenghua.discipline", f"/alerts/{alert}")
     assert (view["state"], view["resolution"], view["colour"]) == ("resolved", "disposed", "yellow")
+    assert view["rule"]["name"] == RULE.document["name"] and view["rule"]["params"] == {"days": 0}
     assert [(one["person"], one["form"]) for one in view["disposals"]] == [("周建国", "FORM_1")]
     assert {(one["kind"], one["fen"]) for one in view["money"]} == {("amount", 100_00), ("recovered", 90_00)}
     assert view["tasks"][0]["proof"] == "已退回"
@@ -216,7 +230,7 @@ def test_a_clearance_bound_to_a_contract_counts_later_hits_and_is_void_when_the_
 
 
 def test_a_sampled_clearance_is_examined_again_without_sight_of_the_first_verdict(walk, monkeypatch):
-    monkeypatch.setattr(service, "SAMPLED", 1)
+    monkeypatch.setattr(service, "drawn", lambda: True)
     alert = walk.checking()
     clearance = {"reason_code": "lawful_exception", "scope": "evidence", "basis": "有批复", "papers": [{"kind": "approval", "title": "批复"}]}
     walk.act("shangtian.discipline", alert, "request-clearance", clearance)
@@ -277,3 +291,37 @@ def test_a_list_goes_on_where_a_page_ended_and_keeps_to_its_filters(walk):
     assert (len(first["items"]), len(second["items"]), second["next"]) == (3, 2, None)
     assert len({one["id"] for one in first["items"] + second["items"]}) == 5
     assert len(walk.get("fenghua.discipline", f"/alerts?colour=red&place={VILLAGE[:9]}&rule_code=GC-01&state=dispatched")["items"]) == 2
+
+
+# Somebody must withdraw while it is under way
+
+
+def marry(walk, name, relative):
+    """Enter the two as spouses, each bound to an account or a person of that name."""
+    walk.run("INSERT INTO persons (id, name, division_code) SELECT gen_random_uuid(), :n, :v WHERE NOT EXISTS (SELECT 1 FROM persons WHERE name = :n)", n=name, v=VILLAGE)
+    walk.run(
+        "WITH kin AS (INSERT INTO persons (id, name) VALUES (gen_random_uuid(), '新亲') RETURNING id), "
+        "bound AS (UPDATE staff_accounts SET person_id = (SELECT id FROM kin) WHERE username = :u) "
+        "INSERT INTO kinships (id, person_id, relative_id, relation, valid_from) "
+        "SELECT gen_random_uuid(), p.id, kin.id, 'spouse', '2020-01-01' FROM persons p, kin WHERE p.name = :n",
+        n=name, u=relative,
+    )  # fmt: skip
+    with walk.worker():
+        assert sweep_recusals().failed == 0
+
+
+def test_a_checker_who_turns_out_to_be_kin_leaves_the_alert_and_sees_it_no_more(walk):
+    alert = walk.checking()
+    marry(walk, "周建国", "fenghua.discipline")
+    walk.get("fenghua.discipline", f"/alerts/{alert}", 404)
+    view = walk.get("shangtian.discipline", f"/alerts/{alert}")
+    assert view["checkers"] == [walk.account("shangtian.discipline")] and view["timeline"][-1]["event"] == "recuse_checker"
+
+
+def test_an_alert_goes_a_level_up_when_everybody_in_charge_must_withdraw(walk):
+    alert = walk.raised()
+    marry(walk, "周建国", "shangtian.discipline.head")
+    marry(walk, "周建国", "shangtian.discipline")
+    view = walk.get("ningbo.discipline", f"/alerts/{alert}")
+    assert (view["state"], view["body"], view["level"]) == ("escalated", "奉化区纪委监委", 3)
+    walk.get("shangtian.discipline", f"/alerts/{alert}", 404)

@@ -140,5 +140,5 @@ def test_an_unknown_template_or_audience_has_no_text():
 
 
 def test_every_step_of_an_alert_says_who_hears_of_it_and_names_no_alert():
-    assert set(ALERT) == {f"alert_{event}" for event in AlertEvent} | {"alert_file"}
+    assert set(ALERT) == {f"alert_{event}" for event in AlertEvent} | {"alert_file", "alert_recuse_checker"}
     assert {name for notices in ALERT.values() for notice in notices for name in ("serial", "state") if f"{{{name}}}" in notice.zh + notice.en} == set()

@@ -134,7 +134,7 @@ NOT_TRIED = {
     ),
     "for a source outside with a key; held by tests/app/test_alert_folding.py": ("push_alert",),
     "about an alert; held by tests/app/test_alerts.py": (
-        "list_alerts", "get_alert", "list_alert_packets", "dispatch_alert_packet", "list_alert_questions", "list_alert_tasks",
+        "list_alerts", "get_alert", "list_alert_packets", "packet_dispatch", "packet_withdraw", "list_alert_questions", "list_alert_tasks",
         "submit_alert_proof", *(f"alert_{event}" for event in ALERT_ACTIONS), *(f"unit_{event}" for event in UNIT_ACTIONS),
     ),
     "about a clue, of which nobody knows but its readers; held by tests/app/test_clues.py": (
