@@ -332,6 +332,11 @@ def test_a_file_is_deleted_once_it_has_become_records_or_nobody_starts_it(worker
     assert (show(forgotten)["status"], show(forgotten)["failed_because"]) == ("failed", "abandoned")
 
 
+def test_a_name_in_the_column_of_a_number_is_kept_as_a_name_and_joins_nobody(push, stored):
+    assert push(record("1", worker="王某"), record("2", worker="王某", worker_name="王大"))["unreadable"] == {}
+    assert stored("worker, worker_name") == [(None, "王某"), (None, "王大")]
+
+
 def test_rejected_lines_can_be_downloaded_without_what_stood_in_them(client, as_staff, upload, start, load):
     batch = upload(HEADER + f",{VILLAGE},李四,,1,\n")
     start(batch)
