@@ -16,15 +16,7 @@ SYSTEM = frozenset(
     "row_id source source_key version place event_on arrived_at superseded_at withdrawn batch_id unreadable".split()
 )
 _SHOWN = ("source", "version", "event_on", "arrived_at", "superseded_at")
-_THERE = text(
-    """
-    SELECT d.code FROM unnest(CAST(:codes AS text[])) d(code)
-     WHERE to_regclass(format('records.%I', d.code)) IS NOT NULL
-       AND has_table_privilege(to_regclass(format('records.%I', d.code)), 'SELECT')
-    """
-)
-_DEFINED = text("SELECT to_regclass('public.datasets') IS NOT NULL")
-_DEFINITIONS = "SELECT 'definition' AS dataset, 0 AS row_id, d.definition AS row FROM datasets d WHERE d.code = ANY(:codes)"
+_DEFINITIONS = text("SELECT code, definition FROM datasets WHERE code = ANY(:codes)")
 
 
 def read_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -39,25 +31,18 @@ def _fetch(rows: Sequence[Mapping[str, Any]]) -> tuple[dict[tuple[str, int], dic
     for row in rows:
         if row["row_id"] >= 0:
             wanted[row["dataset"]].append(row["row_id"])
-    there = list(db.session.scalars(_THERE, {"codes": sorted(wanted)})) if wanted else []
-    if not there:
+    if not wanted:
         return {}, {}
-    # The names come from the catalogue of the database and hold no quote: to_regclass has just found them.
+    definitions = dict(db.session.execute(_DEFINITIONS, {"codes": sorted(wanted)}).all())
+    # The names are those of datasets that the database itself has accepted: letters, digits and underscores.
     parts = [
         f"SELECT '{code}' AS dataset, t.row_id, to_jsonb(t) AS row FROM records.\"{code}\" t WHERE t.row_id = ANY(:rows_{n})"
-        for n, code in enumerate(there)
+        for n, code in enumerate(definitions)
     ]
-    values: dict[str, Any] = {f"rows_{n}": wanted[code] for n, code in enumerate(there)}
-    if db.session.scalar(_DEFINED):
-        parts.append(_DEFINITIONS)
-        values["codes"] = there
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    definitions: dict[str, dict[str, Any]] = {}
-    for row in db.session.execute(text(" UNION ALL ".join(parts)), values):
-        if row.dataset == "definition":
-            definitions[row.row["code"]] = row.row
-        else:
-            found[row.dataset, row.row_id] = row.row
+    if not parts:
+        return {}, {}
+    values: dict[str, Any] = {f"rows_{n}": wanted[code] for n, code in enumerate(definitions)}
+    found = {(row.dataset, row.row_id): row.row for row in db.session.execute(text(" UNION ALL ".join(parts)), values)}
     return found, definitions
 
 

@@ -62,8 +62,8 @@ def learn(source_id: UUID, mapping: Mapping[str, str | None], who: Identity) -> 
 
 
 def check(dataset: Dataset, headers: Sequence[str], mapping: Mapping[str, str | None], scope: str) -> None:
-    """Raises Invalid when a mapping names a column or a field that is not there, a field twice, or leaves out the key or the
-    place (a source of a single village needs no place)."""
+    """Raises Invalid when a mapping names a column or a field that is not there, a field twice, or leaves out the key, what is
+    required, or the place (a source of a single village needs no place)."""
     known = targets_of(dataset)
     given = [target for target in mapping.values() if target is not None]
     faults: dict[str, list[str]] = {}
@@ -77,5 +77,8 @@ def check(dataset: Dataset, headers: Sequence[str], mapping: Mapping[str, str | 
     for needed in (*dataset.key, *(() if len(scope) == 12 else (PLACE,))):
         if needed not in given:
             faults.setdefault(needed, []).append("no column")
+    for field in dataset.fields:
+        if field.required and not set(field.columns) & set(given):
+            faults.setdefault(field.code, ["no column"])
     if faults:
         raise Invalid({"mapping": faults})

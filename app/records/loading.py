@@ -21,6 +21,7 @@ from app import clock
 from app.database import SYSTEM, transaction
 from app.extensions import db
 from app.files import service as files
+from app.files.storage import Missing
 from app.records import store
 from app.records.batches import notices_of, open_batch
 from app.records.headers import columns_of
@@ -123,9 +124,12 @@ def load_batches(chunk: int = CHUNK, *, stopping: Callable[[], bool] = lambda: F
         except SheetError as error:
             _fail(batch, error.code)
             report.failed += 1
+        except Missing:
+            _fail(batch, "file-missing")
+            report.failed += 1
         except (DBAPIError, psycopg.DataError) as error:
             # What the database can not store would not be storable at the next attempt either.
-            if not isinstance(getattr(error, "orig", error), psycopg.DataError):
+            if not isinstance(getattr(error, "orig", error), (psycopg.DataError, psycopg.IntegrityError)):
                 raise
             _fail(batch, "not-storable")
             report.failed += 1

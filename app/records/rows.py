@@ -63,7 +63,7 @@ class RowReader:
     """
 
     def __init__(
-        self, dataset: Dataset, columns: Sequence["Column | None"], places: Container[str], place: str | None = None
+        self, dataset: Dataset, columns: Sequence[Column | None], places: Container[str], place: str | None = None
     ) -> None:
         self.dataset = dataset
         self.names = (*ARRIVING, *own_columns(dataset))
@@ -94,9 +94,10 @@ class RowReader:
         notes: dict[int, list[str]] = {}
         rejected: dict[int, Reject] = {}
         faulty: dict[str, set[int]] = {}
-        for at, name, read, hidden in self._columns:
-            values = found[name] = read.all([row[at] for row in rows])
-            if Unreadable in set(map(type, values)):
+        for at, name, read, _ in self._columns:
+            found[name] = read.all([row[at] for row in rows])
+        for _, name, _, hidden in self._columns:
+            if Unreadable in set(map(type, found[name])):
                 faulty[name] = self._note(found, name, hidden, notes)
         self._find_places(rows, found, rejected)
         self._make_keys(found, faulty, rejected)
@@ -119,15 +120,16 @@ class RowReader:
 
     def _note(self, found: dict[str, list[Any]], name: str, hidden: bool, notes: dict[int, list[str]]) -> set[int]:
         """Take what could not be read out of a column and note it; a name in the column of a number goes beside it."""
-        beside = f"{name}_name"
         faulty = set()
         values = found[name] = list(found[name])
+        names: list[Any] | None = None
+        if (beside := f"{name}_name") in found:
+            names = found[beside] = list(found[beside])
         for at, value in enumerate(values):
             if type(value) is not Unreadable:
                 continue
             values[at] = None
-            if value.reason == "name-only" and beside in found:
-                names = found[beside] = list(found[beside])
+            if value.reason == "name-only" and names is not None:
                 names[at] = names[at] or value.raw
             else:
                 faulty.add(at)

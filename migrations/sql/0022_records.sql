@@ -7,8 +7,9 @@ CREATE SCHEMA staging;
 GRANT USAGE ON SCHEMA records TO mj_web, mj_worker;
 GRANT USAGE, CREATE ON SCHEMA staging TO mj_worker;
 
-CREATE SEQUENCE record_row_ids;
-GRANT USAGE ON SEQUENCE record_row_ids TO mj_web, mj_worker;
+-- No dataset's code begins with an underscore.
+CREATE SEQUENCE records._row_ids;
+GRANT USAGE ON SEQUENCE records._row_ids TO mj_web, mj_worker;
 
 CREATE TABLE datasets (
     code text COLLATE "C" CONSTRAINT pk_datasets PRIMARY KEY,
@@ -129,7 +130,7 @@ GRANT EXECUTE ON FUNCTION source_of_key(text, text) TO mj_web;
 -- May: discipline commissions of counties and above for themselves (rules and thresholds are theirs), and the owner, who loads the
 -- shipped ones.
 CREATE FUNCTION define_dataset(in_module text, definition jsonb) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '5s' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
   a_name CONSTANT text := '^[a-z][a-z0-9_]{0,39}$';
   system_columns CONSTANT text[] := ARRAY['row_id', 'source', 'source_key', 'version', 'place', 'event_on', 'arrived_at',
@@ -208,7 +209,7 @@ BEGIN
     VALUES (new_code, in_module, 1, definition, definition->>'owner', (definition->>'freshness_days')::integer, serves,
             public.mj_now(), nullif(current_setting('mj.person', true), '')::uuid);
     EXECUTE format(
-      'CREATE TABLE records.%1$I (row_id bigint PRIMARY KEY DEFAULT nextval(''public.record_row_ids''), source text COLLATE "C" NOT NULL, '
+      'CREATE TABLE records.%1$I (row_id bigint PRIMARY KEY DEFAULT nextval(''records._row_ids''), source text COLLATE "C" NOT NULL, '
       'source_key text COLLATE "C" NOT NULL, version integer NOT NULL, place text COLLATE "C" NOT NULL, event_on date, '
       'arrived_at timestamptz NOT NULL, superseded_at timestamptz, withdrawn boolean NOT NULL DEFAULT false, batch_id uuid, '
       'unreadable text NOT NULL DEFAULT '''')', new_code);

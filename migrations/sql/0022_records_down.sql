@@ -6,4 +6,3 @@ DROP POLICY seen ON datasets;
 DROP FUNCTION define_dataset(text, jsonb), source_of_key(text, text);
 DROP TABLE record_pulls, import_rejects, import_batches, column_mappings, record_sources, dataset_versions, datasets;
 DROP FUNCTION mj_scope_served(), scope_of_place(text);
-DROP SEQUENCE record_row_ids;

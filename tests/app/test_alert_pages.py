@@ -22,19 +22,12 @@ def walk(worker_app, db_session, client, as_staff):
 @pytest.fixture
 def records(walk):
     """Two versions of one record, as the records feature stores them."""
-    for statement in (
-        "CREATE SCHEMA IF NOT EXISTS records",
-        "GRANT USAGE ON SCHEMA records TO mj_web",
-        "CREATE TABLE records.gc_project (row_id bigint, source text, source_key text, version int, place text, event_on date, arrived_at timestamptz, "
-        "superseded_at timestamptz, withdrawn boolean, batch_id uuid, unreadable text, project_no text, plan_start date, budget bigint)",
-        "GRANT SELECT ON records.gc_project TO mj_web",
-        "INSERT INTO records.gc_project VALUES (1, '农经平台', 'P-1', 1, '330213007213', '2026-03-01', now(), now(), false, NULL, '', 'P-1', '2026-03-01', 289000000), "
-        "(2, '农经平台', 'P-1', 2, '330213007213', '2026-03-09', now(), NULL, false, NULL, '', 'P-1', '2026-03-09', 289000000)",
-        "CREATE TABLE datasets (code text, definition jsonb)",
-        "GRANT SELECT ON datasets TO mj_web",
-    ):
-        walk.run(statement)
-    walk.run("INSERT INTO datasets VALUES ('gc_project', CAST(:d AS jsonb))", d=DEFINITION)
+    walk.run(
+        "INSERT INTO records.gc_project (row_id, source, source_key, version, place, event_on, arrived_at, superseded_at, withdrawn, unreadable, "
+        "project_no, plan_start, budget) VALUES "
+        "(1, '农经平台', 'P-1', 1, '330213007213', '2026-03-01', now(), now(), false, '', 'P-1', '2026-03-01', 289000000), "
+        "(2, '农经平台', 'P-1', 2, '330213007213', '2026-03-09', now(), NULL, false, '', 'P-1', '2026-03-09', 289000000)"
+    )
 
 
 def words(answer):

@@ -108,7 +108,7 @@ def test_a_database_is_pulled_from_its_watermark_on(source, pull, later, rows, t
 def test_a_pull_can_not_write(source, pull, rows, theirs):
     entry, add = theirs
     add("1", "1", "2026-10-01 08:00")
-    report = pull(**{**entry, "query": "SELECT nextval('record_row_ids') AS entry_no, :watermark AS place_code"})
+    report = pull(**{**entry, "query": "SELECT nextval('records._row_ids') AS entry_no, :watermark AS place_code"})
     assert (report.failed, source()["failed_because"], rows()) == (1, "database-25006", [])
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import text
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from app import clock
 from app.database import SYSTEM, transaction
@@ -243,10 +245,13 @@ def upload(client, as_staff, new_key, open_source):
     source = open_source(push=False)["id"]
 
     def uploaded(content, *, name="误工补贴.csv", username="fenghua.discipline", status=201, **more):
-        data = {"source_id": source, "file": (io.BytesIO(content if isinstance(content, bytes) else content.encode()), name), **more}
+        data = {"source_id": source, "file": FileStorage(io.BytesIO(content if isinstance(content, bytes) else content.encode()), name), **more}
+        # Encoded here, because the test client would leave a temporary file of a large one open.
+        boundary, body = encode_multipart(data)
         answer = client.post(
-            "/api/v1/import-batches", data=data, headers={**as_staff(username), **new_key()}, content_type="multipart/form-data"
-        )
+            "/api/v1/import-batches", data=body, headers={**as_staff(username), **new_key()},
+            content_type=f"multipart/form-data; boundary={boundary}",
+        )  # fmt: skip
         assert answer.status_code == status, answer.get_data(as_text=True)
         return answer.json
 
@@ -332,6 +337,11 @@ def test_a_file_is_deleted_once_it_has_become_records_or_nobody_starts_it(worker
     assert (show(forgotten)["status"], show(forgotten)["failed_because"]) == ("failed", "abandoned")
 
 
+def test_a_name_in_the_column_of_a_number_is_kept_as_a_name_and_joins_nobody(push, stored):
+    assert push(record("1", worker="王某"), record("2", worker="王某", worker_name="王大"))["unreadable"] == {}
+    assert stored("worker, worker_name") == [(None, "王某"), (None, "王大")]
+
+
 def test_rejected_lines_can_be_downloaded_without_what_stood_in_them(client, as_staff, upload, start, load):
     batch = upload(HEADER + f",{VILLAGE},李四,,1,\n")
     start(batch)
@@ -390,6 +400,20 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_half_and_doubles_nothing(m
     assert [key for key, _, _ in stored()] == [str(n) for n in range(30)]
     assert show(batch)["counts"]["read"] == 31
     assert show(batch)["rejected"][0]["rows"] == 1
+
+
+def test_a_batch_whose_file_is_gone_or_can_not_be_stored_fails_and_holds_up_no_other(database, worker_app, upload, start, load, show, stored):
+    gone, odd, good = upload(lines("1")), upload(lines("2")), upload(lines("3"))
+    for batch in (gone, odd, good):
+        start(batch)
+    (path,) = worker_app.config["SETTINGS"].files_dir.rglob(gone["id"])
+    path.unlink()
+    with psycopg.connect(database["OWNER_DATABASE_URL"]) as owner:
+        owner.execute("ALTER TABLE records.pay_book ADD CONSTRAINT odd CHECK (source_key <> '2')")
+    report = load()
+    assert (report.done, report.failed) == (1, 2)
+    assert [show(one)["failed_because"] for one in (gone, odd, good)] == ["file-missing", "not-storable", None]
+    assert stored("source_key") == [("3",)]
 
 
 def test_a_worker_killed_while_it_publishes_publishes_nothing(monkeypatch, upload, start, load, stored):

@@ -46,11 +46,29 @@ WITHOUT_POLICY = {
     "ledger_nodes": "the log is public",
     "ledger_heads": "the log is public",
     "ledger_keys": "the log is public",
+    "source_freshness": "a view that is read under the policies of its reader",
 }
+# What is about no case and shown to all staff: how the system runs, and which fields the shipped datasets have.
+OPEN_TO_STAFF = {"job_runs", "datasets", "dataset_versions"}
 # Of these the rows name a case by its id, and nothing of what it says.
 NAMES_A_CASE = {"sessions", "idempotency_keys"}
 REFUSED = (errors.InsufficientPrivilege, errors.FeatureNotSupported, errors.WrongObjectType)
 ACTOR = ("kind", "person", "role", "org", "lo", "hi", "reach", "petition", "purpose")
+
+# A source of another county, with a file that came from it.
+_RECORDS = """
+WITH source AS (
+  INSERT INTO record_sources (id, dataset, code, name, scope, key_hash, created_at)
+  VALUES (gen_random_uuid(), 'lw_payroll', 'ledger', '三资平台', '330502', 'hash', now()) RETURNING id),
+mapping AS (INSERT INTO column_mappings SELECT id, '编号', 'line_no', now() FROM source),
+pull AS (INSERT INTO record_pulls SELECT id, NULL, now(), NULL, '{}' FROM source),
+batch AS (
+  INSERT INTO import_batches (id, source_id, dataset, scope, status, file_name, sha256, size, noticed, headers, titles, mapping, kept,
+                              progress, counts, created_at)
+  SELECT gen_random_uuid(), id, 'lw_payroll', '330502', 'published', 'a.csv', '', 1, '[]', '[]', '[]', '{}', false, 1, '{}', now()
+    FROM source RETURNING id)
+INSERT INTO import_rejects SELECT id, 1, 'key-missing', NULL FROM batch
+"""
 
 
 class Attacked:
@@ -89,6 +107,7 @@ class Attacked:
         session.execute(text("INSERT INTO account_resets SELECT gen_random_uuid(), a.id, 'password', b.id, now(), now() FROM staff_accounts a, staff_accounts b WHERE a.username = 'security' AND b.username = 'admin'"))
         session.execute(text("INSERT INTO sealed.content_keys SELECT :c, sha256('x')"), {"c": self.case.id})
         session.execute(text("INSERT INTO job_runs VALUES (gen_random_uuid(), 'sweep', now(), now(), 1, 0)"))
+        session.execute(text(_RECORDS))
         session.execute(text("INSERT INTO ledger_padding VALUES (sha256('x'), sha256('y'))"))
         self.clue = session.scalar(text("SELECT CAST(id AS text) FROM clues"))
         session.execute(
@@ -275,7 +294,7 @@ def test_no_table_shows_a_stranger_a_row_of_a_case(attacked, stranger):
         for table, _ in attacked.tables():
             for read in (f"SELECT count(*) FROM {table}", f"SELECT * FROM ONLY {table} FOR UPDATE", f"COPY {table} TO STDOUT",
                          f"COPY (SELECT * FROM {table}) TO STDOUT", f"TABLE {table}"):  # fmt: skip
-                if table in WITHOUT_POLICY or (table == "job_runs" and attacked.strangers[stranger]["mj.kind"] == "staff"):
+                if table in WITHOUT_POLICY or (table in OPEN_TO_STAFF and attacked.strangers[stranger]["mj.kind"] == "staff"):
                     continue
                 if read.startswith("COPY"):
                     with tried(web):
@@ -315,12 +334,14 @@ CALLS = {
     "colour_rank": "SELECT 1 WHERE false",  # reads no table
     "clues_read": "SELECT clues_read()",
     "clues_seen": "SELECT clues_seen()",
+    "define_dataset": "SELECT define_dataset('x', '{}')",
     "files_in_quarantine": "SELECT 1 WHERE files_in_quarantine() > 1000",  # a number for /metrics
     "genuine_paper": "SELECT * FROM genuine_paper((SELECT number FROM papers LIMIT 1), '%%')",
     "may_know": "SELECT 1 WHERE false",  # about accounts and bodies, of no case
     "may_lift": "SELECT 1 WHERE may_lift(%(case)s)",
     "mj_excluded": "SELECT 1 WHERE false",  # see the test of what an id alone tells
     "mj_now": "SELECT 1 WHERE false",
+    "mj_scope_served": "SELECT 1 WHERE false",  # the place of one's own body
     "mj_serves": "SELECT 1 WHERE mj_serves(%(case)s, 'system', %(case)s)",
     "mj_setting": "SELECT 1 WHERE false",
     "mj_wrote": "SELECT 1 WHERE mj_wrote(%(case)s)",
@@ -329,8 +350,10 @@ CALLS = {
     "push_alert": "SELECT outcome FROM push_alert(%(secret)s, '{}') WHERE outcome <> 'unknown-source'",
     "receipt_petition": "SELECT 1 WHERE receipt_petition(%(serial)s, '%%') IS NOT NULL OR receipt_petition(%(serial)s, NULL) IS NOT NULL",
     "recoverable_petitions": "SELECT recoverable_petitions(x) FROM unnest(ARRAY['', '%%', NULL]) x",
+    "scope_of_place": "SELECT 1 WHERE false",  # reads no table
     "search_petitions": "SELECT search_petitions(x, 200) FROM unnest(ARRAY[%(secret)s, '', '%%', '__', '请查明', NULL]) x",
     "sees_case": "SELECT 1 FROM unnest(%(ids)s::uuid[] || %(case)s::uuid) id WHERE sees_case(id)",
+    "source_of_key": "SELECT * FROM unnest(ARRAY['', '%%', NULL]) x CROSS JOIN LATERAL source_of_key(x, 'lw_payroll')",
     "villager_of_phone": "SELECT 1 WHERE villager_of_phone('') IS NOT NULL OR villager_of_phone(%(secret)s) IS NOT NULL",
 }
 
@@ -407,7 +430,7 @@ def test_no_condition_of_the_attacker_sees_a_row_before_the_policy_does(attacked
         assert isinstance(outcome(web, "ALTER FUNCTION pg_temp.shout(anyelement) LEAKPROOF"), errors.InsufficientPrivilege)
         web.execute("CREATE OPERATOR pg_temp.<<< (FUNCTION = pg_temp.shout, RIGHTARG = anyelement)")
         for table, columns in attacked.tables():
-            if table in WITHOUT_POLICY or (table == "job_runs" and attacked.strangers[stranger]["mj.kind"] == "staff"):
+            if table in WITHOUT_POLICY or (table in OPEN_TO_STAFF and attacked.strangers[stranger]["mj.kind"] == "staff"):
                 continue
             for column in columns:
                 for condition in (
@@ -513,9 +536,14 @@ def test_a_unique_number_can_not_be_probed_without_having_it(attacked, stranger)
         "uq_petitions_serial": "79 random bits", "uq_papers_number": "needs a case that one sees; holds the serial number",
         "uq_villagers_phone_mac": "an HMAC under the secret key",
         **dict.fromkeys(
-                ("ix_alerts_current", "uq_alerts_serial", "pk_alert_rules", "pk_alert_suppressions", "uq_alert_sources_key_mac"),
-                "the web role inserts no row there: only the functions that fold alerts do",
-            ),
+            ("ix_alerts_current", "uq_alerts_serial", "pk_alert_rules", "pk_alert_suppressions", "uq_alert_sources_key_mac"),
+            "the web role inserts no row there: only the functions that fold alerts do",
+        ),
+        # Of no case: names of datasets, sources and columns, and lines of files.
+        "pk_datasets": "made by a function only", "pk_dataset_versions": "made by a function only",
+        "uq_record_sources_dataset": "written for places of one's own", "ix_record_sources_key_hash": "an HMAC under the secret key",
+        "pk_column_mappings": "the id of a source is random", "pk_import_rejects": "the id of a batch is random",
+        "pk_record_pulls": "written by the worker only",
     }  # fmt: skip
     names = attacked.catalogue(
         "SELECT i.relname, array_agg(a.attname::text) FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "

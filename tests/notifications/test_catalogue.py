@@ -137,8 +137,3 @@ def test_an_unknown_template_or_audience_has_no_text():
     assert notice_for("register", "co_orgs") is None
     with pytest.raises(KeyError):
         audiences("no_such_event")
-
-
-def test_every_step_of_an_alert_says_who_hears_of_it_and_names_no_alert():
-    assert set(ALERT) == {f"alert_{event}" for event in AlertEvent} | {"alert_file", "alert_recuse_checker"}
-    assert {name for notices in ALERT.values() for notice in notices for name in ("serial", "state") if f"{{{name}}}" in notice.zh + notice.en} == set()
