@@ -8,12 +8,6 @@ from tests.app.alert_world import RULE, Subjects, hit
 from tests.app.test_alerts import Walk
 from tests.conftest import PASSWORD
 
-DEFINITION = """{"code": "gc_project", "name": {"zh": "工程项目", "en": "Works project"}, "fields": [
-  {"code": "project_no", "name": {"zh": "项目编号", "en": "Project number"}, "type": "text"},
-  {"code": "plan_start", "name": {"zh": "计划开工", "en": "Planned start"}, "type": "date"},
-  {"code": "budget", "name": {"zh": "预算", "en": "Budget"}, "type": "money"}]}"""
-
-
 @pytest.fixture
 def walk(worker_app, db_session, client, as_staff):
     return Walk(worker_app, db_session, client, as_staff)
