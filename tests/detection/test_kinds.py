@@ -309,3 +309,22 @@ def test_a_thing_given_to_two_at_a_time_is_found_and_one_given_once_is_not(datas
         ]
     }
     assert {key: value[2] for key, value in found(datasets, document, rows)[0].items()} == {"meanwhile": [1, 2]}
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_alike_records_collide_within_the_days_and_not_beyond(datasets: Mapping[str, Dataset], touched: bool) -> None:
+    document = a_rule(
+        "collision",
+        "journal",
+        {"keys": ["place", "counterpart", "amount"], "day": "paid_on", "within_days": 30},
+        ["counterpart"],
+    )
+    rows = [
+        payment("1", 5, "x", "near", "2021-01-01"),
+        payment("2", 5, "x", "near", "2021-01-31"),
+        payment("3", 5, "x", "far", "2021-01-01"),
+        payment("4", 5, "x", "far", "2021-02-01"),
+        payment("5", 5, "x", "near", "2021-06-01"),
+    ]
+    alerts, _ = found(datasets, document, {"journal": rows}, touched=touched)
+    assert {key: value[2] for key, value in alerts.items()} == {"near": [1, 2]}
