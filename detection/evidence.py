@@ -12,7 +12,7 @@ from detection.conditions import columns_of, condition, unknown
 from detection.documents import Rule
 from detection.kinds import KINDS
 from detection.kinds.base import cannot_judge
-from detection.subject import matching, subject
+from detection.subject import looked_up_late, matching, pairs_of, subject
 from detection.tables import Tables
 
 EVIDENCE_COLUMNS = ("alert_key", "place", "happened_on", "part", "dataset", "row_id", "money", "colour")
@@ -34,8 +34,9 @@ class Verdicts:
 def verdicts(rule: Rule, tables: Tables) -> Verdicts:
     """The expressions of a rule that `checking.check` found sound."""
     kind = KINDS[rule.kind]
-    records = subject(rule, tables, kind.axis(rule))
-    looked_at = ibis.table(records.schema(), name="rule_subject")
+    axis, tables = kind.axis(rule), tables.with_names()
+    records = tables.once("rule_subject", subject(rule, tables, axis))
+    looked_at = records
     unjudged: list[ir.Table] = []
     if rule.where:
         met = condition(rule.where, looked_at, tables.as_of)
@@ -44,19 +45,20 @@ def verdicts(rule: Rule, tables: Tables) -> Verdicts:
         )
         looked_at = looked_at.filter(met)
     hits = kind.find(rule, looked_at, tables)
-    found = hits.rows.mutate(alert_key=_key(rule, hits.rows), colour=_colour(rule, hits.rows, tables))
+    found = hits.rows.mutate(alert_key=_key(rule, hits.rows))
     unjudged += [*hits.unjudged, cannot_judge(found.filter(found.alert_key.isnull()), "empty-key")]
-    found = found.filter(found.alert_key.notnull())
-    found = found.mutate(money=_money(rule, found))
-    rows = ibis.table(found.schema(), name="rule_hits")
+    found = tables.once("rule_found", found.filter(found.alert_key.notnull()))
+    found = looked_up_late(found, rule, tables, axis)
+    found = found.mutate(colour=_colour(rule, found, tables), money=_money(rule, found))
+    rows = tables.once("rule_hits", found)
     alerts = rows.select("alert_key", "place", "money", "colour", happened_on=rows.event_on, _hit=rows.row_id)
     parts = [_shaped(alerts, "subject", rule.subject, alerts._hit)]
     for name, part in hits.parts:
         with_part = alerts.inner_join(part, alerts._hit == part.row_of)
         parts.append(_shaped(with_part, name, with_part.dataset, with_part.row_id))
     for lookup in rule.lookups:
-        other = matching(lookup, tables, kind.axis(rule))
-        pairs = [*lookup.match, ("place", "place")] if lookup.same_place else list(lookup.match)
+        other = matching(lookup, tables, axis)
+        pairs = pairs_of(lookup)
         with_other = rows.inner_join(
             other.select(_row=other.row_id, **{f"_{i}": other[theirs] for i, (theirs, _) in enumerate(pairs)}),
             [(ours, f"_{i}") for i, (_, ours) in enumerate(pairs)],
@@ -65,7 +67,7 @@ def verdicts(rule: Rule, tables: Tables) -> Verdicts:
         parts.append(_shaped(with_other, lookup.name, lookup.dataset, with_other._row))
     evidence = functools.reduce(lambda a, b: a.union(b), parts)
     doubts = functools.reduce(lambda a, b: a.union(b), unjudged).mutate(dataset=_text(rule.subject))
-    return Verdicts((("rule_subject", records), ("rule_hits", found)), evidence, doubts.select(*UNJUDGED_COLUMNS))
+    return Verdicts(tuple(tables.named.items()), evidence, doubts.select(*UNJUDGED_COLUMNS))
 
 
 def _shaped(rows: ir.Table, part: str, dataset: str | ir.StringValue, row_id: ir.IntegerValue) -> ir.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -31,21 +32,69 @@ def axis_value(table: ir.Table, axis: str) -> ir.StringValue:
 
 
 def subject(rule: Rule, tables: Tables, axis: str) -> ir.Table:
-    """The subject's records with all columns that the rule may name. Conditions of the rule are not yet applied."""
+    """The subject's records with the columns that the rule names. Conditions of the rule are not yet applied.
+
+    Lookups that only the colour or the money of a hit asks for are left to `looked_up_late`: there are far fewer hits than records.
+    """
     records = tables.all(rule.subject)
     if tables.touched:
         records = records.filter(axis_value(records, axis).isin([TOUCHED]))
+    wanted = _named(rule) | _ALWAYS
+    records = records.select(*(column for column in records.columns if column in wanted))
     table = records.mutate(in_township=records.place.substr(0, 9), in_county=records.place.substr(0, 6))
-    for lookup in rule.lookups:
-        table = _look_up(table, lookup, tables, axis)
+    late, late_derivations = _late(rule)
+    table = _look_up_all(table, [each for each in rule.lookups if each.name not in late], tables, axis)
     matters = (
         thresholds_of(rule.where) | thresholds_of(rule.params) | thresholds_of([step.when for step in rule.colour])
     )
     if matters:
         table = _limits(table, records, sorted(matters), tables)
     for derivation in rule.derive:
-        table = table.mutate(**{derivation.name: _derive(table, derivation)})
+        if derivation.name not in late_derivations:
+            table = table.mutate(**{derivation.name: _derive(table, derivation)})
     return table
+
+
+def looked_up_late(rows: ir.Table, rule: Rule, tables: Tables, axis: str) -> ir.Table:
+    """The hits with the columns that `subject` left out."""
+    late, derivations = _late(rule)
+    rows = _look_up_all(rows, [each for each in rule.lookups if each.name in late], tables, axis)
+    for derivation in rule.derive:
+        if derivation.name in derivations:
+            rows = rows.mutate(**{derivation.name: _derive(rows, derivation)})
+    return rows
+
+
+# What evidence, touched scope and unreadable values need, whatever the rule names.
+_ALWAYS = frozenset({"row_id", "place", "event_on", "unreadable"})
+
+
+def _named(rule: Rule) -> set[str]:
+    """Every text in the document that may be the name of a column. Too many do no harm."""
+    steps = [step.when for step in rule.colour]
+    trees = [rule.where, rule.params, list(rule.key), steps, [list(each.of) for each in rule.derive]]
+    trees += [[ours for _, ours in each.match] for each in rule.lookups]
+    return _texts(trees) | ({rule.money.column} if rule.money else set())
+
+
+def _texts(tree: object) -> set[str]:
+    if isinstance(tree, str):
+        return {tree}
+    parts = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, list) else ()
+    return set[str]().union(*(_texts(each) for each in parts))
+
+
+def _late(rule: Rule) -> tuple[set[str], set[str]]:
+    """The lookups and derivations that nothing asks for before it is known what hits."""
+    early = _texts([rule.where, rule.params, list(rule.key)])
+    for derivation in reversed(rule.derive):
+        if derivation.name in early:
+            early |= _texts(list(derivation.of))
+    while more := {ours for each in rule.lookups if each.name in early for _, ours in each.match} - early:
+        early |= more
+    derived = {each.name for each in rule.derive} - early
+    looked_up = {each.name for each in rule.lookups} - early
+    return looked_up, derived
 
 
 def matching(lookup: Lookup, tables: Tables, axis: str) -> ir.Table:
@@ -56,19 +105,43 @@ def matching(lookup: Lookup, tables: Tables, axis: str) -> ir.Table:
     return other.filter(condition(lookup.where, other, tables.as_of)) if lookup.where else other
 
 
-def _look_up(table: ir.Table, lookup: Lookup, tables: Tables, axis: str) -> ir.Table:
-    other = matching(lookup, tables, axis)
-    pairs = [*lookup.match, ("place", "place")] if lookup.same_place else list(lookup.match)
-    if tables.touched and not (lookup.same_place and axis == "place"):
+def _look_up_all(table: ir.Table, lookups: list[Lookup], tables: Tables, axis: str) -> ir.Table:
+    """Adds the columns of all lookups. Those that match the same records in the same way are found in one pass."""
+    alike: dict[Any, list[Lookup]] = {}
+    for lookup in lookups:
+        alike.setdefault((lookup.dataset, lookup.match, lookup.same_place), []).append(lookup)
+    for each in alike.values():
+        table = _look_up(table, each, tables, axis)
+    return table
+
+
+def _look_up(table: ir.Table, lookups: list[Lookup], tables: Tables, axis: str) -> ir.Table:
+    first = lookups[0]
+    other = matching(first if len(lookups) == 1 else replace(first, where=None), tables, axis)
+    pairs = pairs_of(first)
+    if tables.touched and not (first.same_place and axis == "place"):
         other = other.semi_join(table, [other[theirs] == table[ours] for theirs, ours in pairs])
-    found = other.count() if lookup.take == "count" else getattr(other[lookup.field], lookup.take)()
     group = {f"_{i}": other[theirs] for i, (theirs, _) in enumerate(pairs)}
-    summary = other.group_by(**group).aggregate(
-        **{lookup.name: found if lookup.take in {"min", "max"} or found.type().is_floating() else found.cast("int64")}
-    )
+    taken = {}
+    for lookup in lookups:
+        where = condition(lookup.where, other, tables.as_of) if lookup.where and len(lookups) > 1 else None
+        found = (
+            other.count(where=where)
+            if lookup.take == "count"
+            else getattr(other[lookup.field], lookup.take)(where=where)
+        )
+        exact = lookup.take in {"min", "max"} or found.type().is_floating()
+        taken[lookup.name] = found if exact else found.cast("int64")
+    summary = other.group_by(**group).aggregate(**taken)
     joined = table.left_join(summary, [table[ours] == summary[f"_{i}"] for i, (_, ours) in enumerate(pairs)])
     joined = joined.drop(*group)
-    return joined.mutate(**{lookup.name: joined[lookup.name].fill_null(0)}) if lookup.take == "count" else joined
+    counted = {each.name: joined[each.name].fill_null(0) for each in lookups if each.take == "count"}
+    return joined.mutate(**counted) if counted else joined
+
+
+def pairs_of(lookup: Lookup) -> list[tuple[str, str]]:
+    """Columns of the other dataset with those of the subject that they must equal."""
+    return [*lookup.match, ("place", "place")] if lookup.same_place else list(lookup.match)
 
 
 def _limits(table: ir.Table, records: ir.Table, matters: list[str], tables: Tables) -> ir.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import ibis
@@ -29,6 +29,19 @@ class Tables:
     known_on: date | None = None
     touched: bool = False
     complete_until: Mapping[str, date] = field(default_factory=dict)
+    # What is asked for more than once while a rule is being put together: name -> how it is made, from those before it.
+    named: dict[str, ir.Table] = field(default_factory=dict, compare=False)
+
+    def with_names(self) -> Tables:
+        """The same records, with names of their own for one rule."""
+        return replace(self, named={})
+
+    def once(self, name: str, made: ir.Table) -> ir.Table:
+        """The table under a name that the text of the rule explains once, however often it is used."""
+        if name in self.named:
+            raise AssertionError(f"{name} is made twice")
+        self.named[name] = made
+        return ibis.table(made.schema(), name=name)
 
     def all(self, code: str) -> ir.Table:
         """Every record of a dataset in its valid version, withdrawn ones left out. KeyError for a dataset that does not exist."""

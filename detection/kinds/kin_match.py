@@ -13,7 +13,7 @@ from ibis.expr import types as ir
 from detection.conditions import condition
 from detection.documents import Rule
 from detection.kinds.base import Hits, Kind, Param, cannot_judge, later, of, part
-from detection.kinship import CONFIDENCES, kin_of, scopes, steps
+from detection.kinship import CONFIDENCES, Steps, kin_of, scopes, steps
 from detection.tables import Tables
 
 _PARAMS = (
@@ -47,18 +47,22 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     start = start.filter(start.who.notnull(), start.day.notnull())
     if given["is_company"]:
         start = _people_behind(start, given["company_roles"], tables)
-    reached = kin_of(start, steps(tables, given["confidence"]), given["scope"])
+    start = tables.once("rule_start", start)
+    known = steps(tables, given["confidence"])
+    # One village's people are looked for by index; those of a whole province need every step, and need it once.
+    known = known if tables.touched else Steps(tables.once("rule_steps", known.table))
+    reached = kin_of(start, known, given["scope"])
     if given["self_too"]:
         own = start.select("row_id", "day", kin=start.who).mutate(kinship=ibis.literal("self", type="string"))
         own = own.mutate(**{f"step_{i}": ibis.null("int64") for i in range(4)})
         reached = own.union(reached)
-    met, posts = _officials(rule, subject, reached, tables)
+    met = tables.once("rule_met", _officials(rule, subject, reached, tables))
     named = met.group_by(_hit=met.row_id).aggregate(kinship=met.kinship.min())
     rows = subject.inner_join(named, [("row_id", "_hit")]).drop("_hit")
     along = [part(met.filter(met[f"step_{i}"].notnull()), "row_id", "relation", f"step_{i}") for i in range(4)]
     parts = [("kinship", functools.reduce(lambda a, b: a.union(b), along).distinct())]
-    if posts is not None:
-        parts.append((given["officials"], posts))
+    if not given["official"]:
+        parts.append((given["officials"], part(met, "row_id", given["officials"], "_post").distinct()))
     if given["is_company"]:
         parts.append(
             ("company_role", part(start.semi_join(met, [("row_id", "row_id")]), "row_id", "company_role", "_role"))
@@ -83,13 +87,12 @@ def _people_behind(start: ir.Table, wanted: list[str] | None, tables: Tables) ->
     return met.select("row_id", "day", who=met._person, _role=met._row)
 
 
-def _officials(rule: Rule, subject: ir.Table, reached: ir.Table, tables: Tables) -> tuple[ir.Table, ir.Table | None]:
-    """Those reached who are the official in question, and the posts they hold as evidence."""
+def _officials(rule: Rule, subject: ir.Table, reached: ir.Table, tables: Tables) -> ir.Table:
+    """Those reached who are the official in question, with the post they hold unless the record itself names them."""
     given = of(rule, KIN_MATCH)
     if given["official"]:
         named = subject.select(_hit=subject.row_id, _official=subject[given["official"]])
-        met = reached.inner_join(named, [("row_id", "_hit"), ("kin", "_official")])
-        return met, None
+        return reached.inner_join(named, [("row_id", "_hit"), ("kin", "_official")])
     posts = tables.all(given["officials"])
     if given["officials_where"]:
         posts = posts.filter(condition(given["officials_where"], posts, tables.as_of))
@@ -104,7 +107,7 @@ def _officials(rule: Rule, subject: ir.Table, reached: ir.Table, tables: Tables)
     if given["same_place"]:
         places = subject.select(_hit=subject.row_id, _at=subject.place)
         met = met.inner_join(places, [("row_id", "_hit"), ("_place", "_at")])
-    return met, part(met, "row_id", given["officials"], "_post").distinct()
+    return met
 
 
 def needs(rule: Rule) -> tuple[str, ...]:
