@@ -69,6 +69,7 @@ class Settings:
     var_dir: Path
     files_dir: Path
     records_inbox: Path | None
+    records_pulls: Path | None
     ledger_key_file: Path | None
     max_upload_mb: int
     smtp_url: str | None = field(repr=False)
@@ -136,6 +137,7 @@ class Settings:
             var_dir=var_dir,
             files_dir=read.path("FILES_DIR", var_dir / "files"),
             records_inbox=read.path("RECORDS_INBOX", Path()) if read.given("RECORDS_INBOX") else None,
+            records_pulls=read.path("RECORDS_PULLS", Path()) if read.given("RECORDS_PULLS") else None,
             ledger_key_file=read.ledger_key_file(required=mode == "production" and bool(urls["web"] or urls["worker"])),
             max_upload_mb=read.number("MAX_UPLOAD_MB", 200, 1, 10_000),
             smtp_url=smtp_url,

@@ -125,3 +125,15 @@ class ImportReject(db.Model):
     line: Mapped[int] = mapped_column(Integer, primary_key=True)
     reason: Mapped[str] = mapped_column(Text)
     field: Mapped[str | None] = mapped_column(Text)
+
+
+class RecordPull(db.Model):
+    """How far a source that is pulled has been read, and how it went last. `watermark`: the greatest value seen, as text."""
+
+    __tablename__ = "record_pulls"
+
+    source_id: Mapped[UUID] = mapped_column(ForeignKey("record_sources.id"), primary_key=True)
+    watermark: Mapped[str | None] = mapped_column(Text)
+    pulled_at: Mapped[datetime] = mapped_column(INSTANT)
+    failed_because: Mapped[str | None] = mapped_column(Text)
+    report: Mapped[dict[str, Any]] = mapped_column(JSONB)

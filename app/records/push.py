@@ -13,10 +13,10 @@ from app import clock
 from app.errors import Unauthorised
 from app.extensions import db
 from app.records import store
+from app.records.arriving import take_rows
 from app.records.hashing import key_hash
-from app.records.places import known_places
 from app.records.raw import shown
-from app.records.rows import PLACE, Column, Reject, RowReader, targets_of
+from app.records.rows import Column, Reject, targets_of
 
 # The settings of an actor that is a source: it is nobody's account and has no reach over cases.
 _OPEN = text(
@@ -67,43 +67,17 @@ def receive_records(code: str, records: Sequence[Mapping[str, object]], sender: 
     """Fold up to 1,000 records, each an object of field codes (`place_code` is the place), onto what the source has sent before.
     What can not be taken is told by its position, and the rest is taken.
 
-    Returns counts `received`, `added`, `corrected`, `duplicates`, the `rejected` and the fields that were `unreadable`.
+    Returns the report of app.records.arriving.take_rows. Raises Unknown.
     """
     dataset = store.dataset_of(code)
     targets = list(targets_of(dataset))
-    places = known_places(sender.scope, dataset, {str(one.get(PLACE) or "") for one in records})
-    reader = RowReader(dataset, [Column(one) for one in targets], places, sender.scope if len(sender.scope) == 12 else None)
     known = frozenset(targets)
     unknown = {at: sorted(extra)[0] for at, one in enumerate(records) if (extra := one.keys() - known)}
-    made = reader.read([[one.get(target) for target in targets] for one in records])
-    refused = {**made.rejected, **{at: Reject("unknown-field", shown(name)[:40]) for at, name in unknown.items()}}
-    # Of records with the same key the last one counts.
-    key_at = reader.names.index("source_key")
-    last: dict[str, int] = {values[key_at]: at for at, values in made.taken.items() if at not in unknown}
-    repeated = 0
-    for at, values in made.taken.items():
-        if at in unknown or last[values[key_at]] == at:
-            continue
-        if values == made.taken[last[values[key_at]]]:
-            repeated += 1
-        else:
-            refused[at] = Reject("key-repeated", dataset.key[0])
-    rows = store.as_json([dict(zip(reader.names, made.taken[at], strict=True)) for at in last.values()])
-    folded = store.fold(
+    return take_rows(
         dataset,
-        f'jsonb_populate_recordset(CAST(NULL AS records."{dataset.code}"), CAST(:rows AS jsonb))',
+        [Column(one) for one in targets],
+        [[one.get(target) for target in targets] for one in records],
         source=sender.code,
-        at=clock.now(),
-        today=clock.today(),
-        rows=rows,
+        scope=sender.scope,
+        refused={at: Reject("unknown-field", shown(name)[:40]) for at, name in unknown.items()},
     )
-    return {
-        "received": len(records),
-        "added": folded.added,
-        "corrected": folded.corrected,
-        "duplicates": folded.duplicates + repeated,
-        "rejected": [
-            {"position": at, "reason": one.reason, "field": one.field} for at, one in sorted(refused.items())
-        ],
-        "unreadable": made.unreadable,
-    }

@@ -78,6 +78,9 @@ class SourceView(Schema):
     watermark = fields.Date(allow_none=True, metadata={"description": "the newest event day that it has sent"})
     due_at = fields.AwareDateTime(allow_none=True)
     degraded = fields.Boolean(metadata={"description": "late, or never sent anything: what depends on it may be old"})
+    pulled_at = fields.AwareDateTime(allow_none=True)
+    failed_because = fields.String(allow_none=True, metadata={"description": "why the last pull failed"})
+    report = fields.Dict(allow_none=True, metadata={"description": "what the last pull brought"})
 
 
 class SourceList(Schema):

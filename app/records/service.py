@@ -25,8 +25,9 @@ _LIST = text(
 _ONE = text("SELECT code, module, version, scope, definition, changed_at FROM datasets WHERE code = :code")
 _SOURCES = text(
     """
-    SELECT s.id, s.dataset, s.code, s.name, s.scope, s.created_at, f.last_arrival_at, f.watermark, f.due_at, f.degraded
-      FROM record_sources s JOIN source_freshness f ON f.source_id = s.id
+    SELECT s.id, s.dataset, s.code, s.name, s.scope, s.created_at, f.last_arrival_at, f.watermark, f.due_at, f.degraded,
+           p.pulled_at, p.failed_because, p.report
+      FROM record_sources s JOIN source_freshness f ON f.source_id = s.id LEFT JOIN record_pulls p ON p.source_id = s.id
      WHERE CAST(:dataset AS text) IS NULL OR s.dataset = :dataset
      ORDER BY s.dataset, s.code
     """

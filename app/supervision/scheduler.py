@@ -32,6 +32,7 @@ from app.ledger.keys import signer
 from app.messages.service import deliver_due
 from app.records.inbox import take_inbox
 from app.records.loading import load_batches
+from app.records.pulls import pull_due
 from app.recusal.sweeps import sweep_recusals
 from app.statistics import publishing
 from app.supervision import sweeps
@@ -78,6 +79,7 @@ JOBS: tuple[Job, ...] = (
     Job("calendar", 30, lambda stopping: sweeps.recompute_provisional(stopping=stopping)),
     Job("quarantine", 10, lambda stopping: files.scan_quarantined(stopping=stopping)),
     Job("inbox", 10, lambda stopping: take_inbox(stopping=stopping)),
+    Job("pulls", 30, lambda stopping: pull_due(stopping=stopping)),
     Job("records", 2, lambda stopping: load_batches(stopping=stopping)),
     Job("ledger", 60, lambda stopping: sequencing.sequence(stopping=stopping)),
     Job("statistics", 60, lambda stopping: publishing.publish_due(stopping=stopping)),

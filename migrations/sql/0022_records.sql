@@ -88,6 +88,14 @@ CREATE TABLE import_rejects (
     CONSTRAINT pk_import_rejects PRIMARY KEY (batch_id, line)
 );
 
+CREATE TABLE record_pulls (
+    source_id uuid CONSTRAINT pk_record_pulls PRIMARY KEY CONSTRAINT fk_record_pulls_source_id REFERENCES record_sources,
+    watermark text,
+    pulled_at timestamptz NOT NULL,
+    failed_because text,
+    report jsonb NOT NULL
+);
+
 -- The digits of a place that say something: 330213000000 → 330213.
 CREATE FUNCTION scope_of_place(place text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
   RETURN CASE WHEN right(place, 10) = '0000000000' THEN left(place, 2)
@@ -258,13 +266,14 @@ GRANT UPDATE (target, learnt_at, learnt_by) ON column_mappings TO mj_web;
 GRANT SELECT, INSERT ON import_batches TO mj_web;
 GRANT UPDATE (status, mapping) ON import_batches TO mj_web;
 GRANT SELECT, INSERT, UPDATE ON import_batches TO mj_worker;
-GRANT SELECT ON import_rejects TO mj_web;
+GRANT SELECT ON import_rejects, record_pulls TO mj_web;
+GRANT SELECT, INSERT, UPDATE ON record_pulls TO mj_worker;
 GRANT SELECT, INSERT, DELETE ON import_rejects TO mj_worker;
 
 DO $$
 DECLARE t text;
 BEGIN
-  FOREACH t IN ARRAY ARRAY['datasets', 'dataset_versions', 'record_sources', 'column_mappings', 'import_batches', 'import_rejects'] LOOP
+  FOREACH t IN ARRAY ARRAY['datasets', 'dataset_versions', 'record_sources', 'column_mappings', 'import_batches', 'import_rejects', 'record_pulls'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
     EXECUTE format('CREATE POLICY swept ON %I TO mj_worker USING (current_setting(''mj.kind'', true) = ''system'') '
                    'WITH CHECK (current_setting(''mj.kind'', true) = ''system'')', t);
@@ -287,6 +296,8 @@ CREATE POLICY opened ON record_sources FOR INSERT TO mj_web WITH CHECK (
   AND EXISTS (SELECT 1 FROM datasets d WHERE d.code = dataset));
 CREATE POLICY arrived ON record_sources FOR UPDATE TO mj_web USING (
   current_setting('mj.kind', true) = 'source' AND key_hash = current_setting('mj.key_hash', true));
+CREATE POLICY seen ON record_pulls FOR SELECT TO mj_web USING (
+  current_setting('mj.kind', true) = 'staff' AND EXISTS (SELECT 1 FROM record_sources s WHERE s.id = source_id));
 CREATE POLICY kept ON record_sources FOR UPDATE TO mj_web USING (
   current_setting('mj.role', true) IN ('county_discipline', 'upper_discipline') AND starts_with(scope, mj_scope_served()));
 CREATE POLICY learnt ON column_mappings TO mj_web USING (

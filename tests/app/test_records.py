@@ -4,8 +4,12 @@ import dataclasses
 import io
 import json
 import os
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -21,7 +25,8 @@ from app.records.loading import load_batches
 from app.records.service import degraded_datasets
 from tests.app.test_datasets import BOOK, define
 
-VILLAGE, OTHER, ELSEWHERE = "330213007213", "330213007212", "330502101235"
+ROOT = Path(__file__).parent.parent.parent
+VILLAGE, ELSEWHERE = "330213007213", "330502101235"
 NUMBER = "330204196308076511"
 HEADER = "编号,村代码,领取人,领取人身份证号,金额(元),发放日期\n"
 
@@ -82,6 +87,15 @@ def test_a_pushed_record_is_stored_once_however_often_it_is_sent(push, stored):
     again = push(record(), record())
     assert (again["added"], again["corrected"], again["duplicates"]) == (0, 0, 2)
     assert stored() == [("1", 1, 10050)]
+
+
+def test_many_that_push_the_same_records_at_once_store_them_once(app, push, stored):
+    amounts = [str(n % 3) for n in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        reports = list(pool.map(lambda amount: push(record("1", amount=amount), record("2")), amounts))
+    assert sum(one["added"] for one in reports) == 2
+    current = stored("source_key, version", "superseded_at IS NULL")
+    assert sorted(current) == [("1", 1 + sum(one["corrected"] for one in reports)), ("2", 1)]
 
 
 def test_a_correction_keeps_the_old_version(push, stored):
@@ -392,6 +406,29 @@ def test_a_worker_killed_while_it_publishes_publishes_nothing(monkeypatch, uploa
     monkeypatch.setattr(loading, "_finish", whole)
     assert load().done == 1
     assert len(stored()) == 5
+
+
+@pytest.mark.slow
+def test_a_worker_process_that_is_killed_while_loading_is_followed_by_one_that_finishes(database, upload, start, show, stored):
+    batch = upload(lines(range(40_000)))
+    start(batch)
+    environment = {**os.environ, "MINGJIAN_MODE": "test", "SECRET_KEY": "k" * 40, "PYTHONPATH": str(ROOT)}
+    environment |= {"WORKER_DATABASE_URL": database["WORKER_DATABASE_URL"], "FILES_DIR": database["FILES_DIR"]}
+
+    def work_until(reached):
+        command = [sys.executable, "-m", "flask", "--app", "app", "worker"]
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            until = time.monotonic() + 60
+            while not reached(show(batch)) and time.monotonic() < until:
+                time.sleep(0.02)
+            process.kill()
+        return show(batch)
+
+    killed = work_until(lambda one: one["progress"] > 0)
+    assert (killed["status"], stored()) == ("loading", [])
+    finished = work_until(lambda one: one["status"] == "published")
+    assert (finished["status"], finished["counts"]["added"]) == ("published", 40_000)
+    assert len({key for key, _, _ in stored()}) == len(stored()) == 40_000
 
 
 def test_rows_that_a_crash_of_the_server_took_are_loaded_from_the_beginning(monkeypatch, database, upload, start, load, stored):

@@ -148,6 +148,7 @@ def test_every_kind_of_line_end_is_taken(read, end):
 def test_quoted_cells_hold_delimiters_quotes_and_line_breaks(read):
     reading = read('编号,名称,金额\n"1","甲,乙 ""丙""\n丁","1,000.00"\n="0012",5" 管,3\n')
     assert reading.values == [("1", '甲,乙 "丙"\n丁', "1,000.00"), ("0012", '5" 管', "3")]
+    assert read('编号,名称\n1,"a\u2028b\x0cc"\n"2",d\x0ce\n').values == [("1", "a\u2028b\x0cc"), ("2", "d\x0ce")]
     assert [row.line for row in reading.rows] == [2, 4]
 
 
@@ -156,6 +157,12 @@ def test_an_open_quotation_mark_loses_one_line_and_not_the_file(read):
     reading = read(f'编号,名称,金额\n{body}x,"坏,1\n{body}')
     assert len(reading.rows) == 2000
     assert [(row.line, row.reason) for row in reading.rejected] == [(1002, "open-quote")]
+
+
+def test_two_open_quotation_marks_do_not_make_one_record_of_two_lines(read):
+    reading = read('编号,名称,金额\n1,"路,3\n2,"桥,4\n3,灯,5\n')
+    assert [(row.line, row.reason) for row in reading.rejected] == [(2, "open-quote"), (3, "open-quote")]
+    assert reading.values == [("3", "灯", "5")]
 
 
 def test_a_line_without_end_is_refused(read):

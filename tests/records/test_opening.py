@@ -3,6 +3,8 @@
 import ast
 import io
 import json
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -126,6 +128,32 @@ def _read_all(path: Path, name: str) -> None:
             assert sheet.done <= 1
     except SheetError as error:
         assert error.code in WORDS["errors"]
+
+
+_READ_FLIPPED = """
+import sys
+from pathlib import Path
+from app.records.sheets import SheetError, open_sheet
+path = Path(sys.argv[1])
+whole = path.read_bytes()
+for at in range(len(whole)):
+    for bit in (1, 16, 32):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+        try:
+            with open_sheet(path, "a.parquet") as sheet:
+                list(sheet.rows())
+        except SheetError:
+            pass
+print("alive")
+"""
+
+
+@pytest.mark.slow
+def test_no_flipped_bit_of_a_parquet_file_ends_the_process(tmp_path):
+    path = tmp_path / "any"
+    path.write_bytes(SMALL)
+    done = subprocess.run([sys.executable, "-c", _READ_FLIPPED, str(path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr[-500:]
 
 
 ENDINGS = st.sampled_from(["csv", "tsv", "txt", "xlsx", "xls", "ndjson", "jsonl", "parquet", "zip"])

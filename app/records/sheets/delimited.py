@@ -12,6 +12,7 @@ from pathlib import Path
 from app.records.raw import unstorable
 from app.records.sheets.base import RejectedRow, SheetError
 from app.records.sheets.encoding import find_encoding
+from app.records.sheets.header import Cells
 from app.records.sheets.table import Line, TableSheet
 
 LONGEST_LINE = 1 << 20
@@ -93,11 +94,12 @@ class DelimitedSheet(TableSheet):
                 return
             refused = unstorable(line)
             if refused:
-                yield RejectedRow(number, refused, tuple(line.rstrip("\r\n").split(delimiter)))
+                yield RejectedRow(number, refused, self._pieces(line))
             elif '"' not in line:
                 yield number, line.rstrip("\r\n").split(delimiter)  # type: ignore[misc]
             elif line.count('"') % 2 == 0 or not opens.search(line):
-                yield self._quoted(number, [line])
+                cells = self._quoted(line, strict=False)
+                yield (number, cells) if cells is not None else RejectedRow(number, "open-quote", self._pieces(line))
             else:
                 record, closed = [(number, line)], False
                 while len(record) < _LINES_OF_A_RECORD and not closed:
@@ -106,20 +108,24 @@ class DelimitedSheet(TableSheet):
                         break
                     record.append(more)
                     closed = more[1].count('"') % 2 == 1
-                if closed:
-                    yield self._quoted(number, [part for _, part in record])
+                whole = "".join(part for _, part in record)
+                cells = self._quoted(whole, strict=True) if closed and not unstorable(whole) else None
+                if cells is not None:
+                    yield number, cells
                 else:
                     # Only the line with the open quotation mark is lost; those below are read again.
                     waiting.extend(reversed(record[1:]))
-                    yield RejectedRow(number, "open-quote", tuple(line.rstrip("\r\n").split(delimiter)))
+                    yield RejectedRow(number, "open-quote", self._pieces(line))
 
-    def _quoted(self, number: int, lines: list[str]) -> Line | RejectedRow:
-        """One record with quotation marks, in as many lines as it takes."""
-        whole = "".join(lines).rstrip("\r\n")
+    def _pieces(self, line: str) -> tuple[str, ...]:
+        return tuple(line.rstrip("\r\n").split(self.delimiter))
+
+    def _quoted(self, record: str, strict: bool) -> Cells | None:
+        """The cells of one record with quotation marks, or None. Over several lines a mark must end its cell, or two records become one."""
         try:
-            found = list(csv.reader([whole], delimiter=self.delimiter)) if len(lines) == 1 else list(csv.reader(lines, delimiter=self.delimiter))
+            found = list(csv.reader([record.rstrip("\r\n")], delimiter=self.delimiter, strict=strict))
         except csv.Error:
-            found = []
-        if len(found) != 1 or (len(lines) > 1 and (refused := unstorable(whole))):
-            return RejectedRow(number, "open-quote" if len(found) != 1 else str(refused), tuple(whole.split(self.delimiter)))
-        return number, [match[1] if (match := _EXCEL_TEXT.fullmatch(cell)) else cell for cell in found[0]]
+            return None
+        if len(found) != 1:
+            return None
+        return [match[1] if (match := _EXCEL_TEXT.fullmatch(cell)) else cell for cell in found[0]]
