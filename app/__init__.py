@@ -110,6 +110,7 @@ def _register_routes(app: Flask) -> None:
     from app.directory.routes import directory
     from app.files.routes import files
     from app.identity.routes import identity
+    from app.inquiries.routes import inquiries
     from app.ledger.routes import ledger
     from app.messages.routes import messages
     from app.operations import operations
@@ -131,7 +132,7 @@ def _register_routes(app: Flask) -> None:
     api.spec.options["security"] = [{"bearer": []}]
     for blueprint in (
         signin, petitions, clues, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers,
-        ledger, statistics, records,
+        ledger, statistics, records, inquiries,
     ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
