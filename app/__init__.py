@@ -111,6 +111,7 @@ def _register_routes(app: Flask) -> None:
     from app.directory.routes import directory
     from app.files.routes import files
     from app.identity.routes import identity
+    from app.inquiries.routes import inquiries
     from app.ledger.routes import ledger
     from app.messages.routes import messages
     from app.operations import operations
@@ -133,7 +134,7 @@ def _register_routes(app: Flask) -> None:
     api.spec.options["security"] = [{"bearer": []}]
     for blueprint in (
         signin, petitions, clues, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers,
-        ledger, statistics, records, alerts,
+        ledger, statistics, records, alerts, inquiries,
     ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api

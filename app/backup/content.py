@@ -62,6 +62,7 @@ CONTENT: Mapping[str, Content] = {
     ),
     "public.identity_openings": Content({"reason": "'erased with the content of the case'"}),
     "public.case_reads": Content({"purpose": "CASE WHEN t.what = 'identity' THEN 'opening' ELSE t.purpose END"}),
+    "public.inquiries": Content({"purpose": "''"}),
     "public.inbox": Content(gone="t.account_id IS NULL"),
     "sealed.identities": Content(gone="true"),
     # Of no case: what erasing a case leaves alone, but lies in no back-up in clear. Receipts with their PINs, codes and

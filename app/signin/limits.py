@@ -40,6 +40,7 @@ LIMITS = {
     "address": Limit(tries=30, window=timedelta(minutes=15), backing_off=False),
     "recovery": Limit(tries=5, window=timedelta(days=1), backing_off=True),  # names tried with one phone
     "paper": Limit(tries=60, window=timedelta(minutes=15), backing_off=False),  # papers checked from one address
+    "inquiry": Limit(tries=60, window=timedelta(hours=1), backing_off=False),  # questions to the records by one account
     "code": Limit(tries=5, window=timedelta(hours=1), backing_off=False),  # codes sent to one phone
     "code-address": Limit(
         tries=30, window=timedelta(minutes=15), backing_off=False

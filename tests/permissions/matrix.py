@@ -106,6 +106,12 @@ PLAIN_REQUESTS: dict[str, tuple[str, str, Mapping[str, Any] | None]] = {
     "list_datasets": ("GET", "/datasets", None),
     "list_record_sources": ("GET", "/record-sources", None),
     "list_import_batches": ("GET", "/import-batches", None),
+    "query_everything": (
+        "POST",
+        "/inquiries",
+        {"about": {"kind": "place", "number": "330213007213"}, "purpose": "核对信访反映的问题"},
+    ),
+    "list_inquiries": ("GET", "/inquiries", None),
     "me": ("GET", "/auth/me", None),
     "print_dossier": ("GET", "/petitions/{external}/dossier", None),
 }
