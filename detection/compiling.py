@@ -32,14 +32,20 @@ class Queries:
 def compile_rule(rule: Rule, tables: Tables, engine: str) -> Queries:
     """The texts of a sound rule for `postgresql`, `duckdb` or `spark`. NotImplementedError when the engine has no exact way to say it."""
     found = verdicts(rule, tables)
-    return Queries(
-        _print(found.evidence, engine, tables.touched), _print(found.unjudged, engine, tables.touched), tables.touched
+    named = [(name, _text(table, engine)) for name, table in found.named]
+    evidence, unjudged = (
+        _print(named, _text(table, engine), tables.touched, engine) for table in (found.evidence, found.unjudged)
     )
+    return Queries(evidence, unjudged, tables.touched)
 
 
-def _print(expression: ir.Table, engine: str, touched: bool) -> str:
-    dialect, parameter = _ENGINES[engine]
-    text = str(ibis.to_sql(expression, dialect=dialect))
+def _text(expression: ir.Table, engine: str) -> str:
+    return str(ibis.to_sql(expression, dialect=_ENGINES[engine][0]))
+
+
+def _print(named: list[tuple[str, str]], asked: str, touched: bool, engine: str) -> str:
+    parameter = _ENGINES[engine][1]
+    text = f"WITH {', '.join(f'{name} AS ({made})' for name, made in named)} SELECT * FROM ({asked}) AS asked"
     if not touched:
         return text
     if parameter is None:

@@ -21,10 +21,12 @@ UNJUDGED_COLUMNS = ("place", "dataset", "row_id", "reason")
 
 @dataclass(frozen=True)
 class Verdicts:
-    """`evidence`: one row for each alert and record that speaks for it, in the order of EVIDENCE_COLUMNS; money in fen, of the alert, the
+    """`named`: tables that the other two read by name, each made from those before it; so a subject that a rule looks at in five ways is
+    found once. `evidence`: one row for each alert and record that speaks for it, in the order of EVIDENCE_COLUMNS; money in fen, of the alert, the
     greatest of its rows. `unjudged`: records that lack what the rule asks, in the order of UNJUDGED_COLUMNS.
     """
 
+    named: tuple[tuple[str, ir.Table], ...]
     evidence: ir.Table
     unjudged: ir.Table
 
@@ -32,7 +34,8 @@ class Verdicts:
 def verdicts(rule: Rule, tables: Tables) -> Verdicts:
     """The expressions of a rule that `checking.check` found sound."""
     kind = KINDS[rule.kind]
-    looked_at = subject(rule, tables, kind.axis(rule))
+    records = subject(rule, tables, kind.axis(rule))
+    looked_at = ibis.table(records.schema(), name="rule_subject")
     unjudged: list[ir.Table] = []
     if rule.where:
         met = condition(rule.where, looked_at, tables.as_of)
@@ -41,10 +44,11 @@ def verdicts(rule: Rule, tables: Tables) -> Verdicts:
         )
         looked_at = looked_at.filter(met)
     hits = kind.find(rule, looked_at, tables)
-    rows = hits.rows.mutate(alert_key=_key(rule, hits.rows), colour=_colour(rule, hits.rows, tables))
-    unjudged += [*hits.unjudged, cannot_judge(rows.filter(rows.alert_key.isnull()), "empty-key")]
-    rows = rows.filter(rows.alert_key.notnull())
-    rows = rows.mutate(money=_money(rule, rows))
+    found = hits.rows.mutate(alert_key=_key(rule, hits.rows), colour=_colour(rule, hits.rows, tables))
+    unjudged += [*hits.unjudged, cannot_judge(found.filter(found.alert_key.isnull()), "empty-key")]
+    found = found.filter(found.alert_key.notnull())
+    found = found.mutate(money=_money(rule, found))
+    rows = ibis.table(found.schema(), name="rule_hits")
     alerts = rows.select("alert_key", "place", "money", "colour", happened_on=rows.event_on, _hit=rows.row_id)
     parts = [_shaped(alerts, "subject", rule.subject, alerts._hit)]
     for name, part in hits.parts:
@@ -53,15 +57,15 @@ def verdicts(rule: Rule, tables: Tables) -> Verdicts:
     for lookup in rule.lookups:
         other = matching(lookup, tables, kind.axis(rule))
         pairs = [*lookup.match, ("place", "place")] if lookup.same_place else list(lookup.match)
-        found = rows.inner_join(
+        with_other = rows.inner_join(
             other.select(_row=other.row_id, **{f"_{i}": other[theirs] for i, (theirs, _) in enumerate(pairs)}),
             [(ours, f"_{i}") for i, (_, ours) in enumerate(pairs)],
         )
-        found = found.mutate(happened_on=found.event_on)
-        parts.append(_shaped(found, lookup.name, lookup.dataset, found._row))
+        with_other = with_other.mutate(happened_on=with_other.event_on)
+        parts.append(_shaped(with_other, lookup.name, lookup.dataset, with_other._row))
     evidence = functools.reduce(lambda a, b: a.union(b), parts)
     doubts = functools.reduce(lambda a, b: a.union(b), unjudged).mutate(dataset=_text(rule.subject))
-    return Verdicts(evidence, doubts.select(*UNJUDGED_COLUMNS))
+    return Verdicts((("rule_subject", records), ("rule_hits", found)), evidence, doubts.select(*UNJUDGED_COLUMNS))
 
 
 def _shaped(rows: ir.Table, part: str, dataset: str | ir.StringValue, row_id: ir.IntegerValue) -> ir.Table:

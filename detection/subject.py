@@ -32,16 +32,17 @@ def axis_value(table: ir.Table, axis: str) -> ir.StringValue:
 
 def subject(rule: Rule, tables: Tables, axis: str) -> ir.Table:
     """The subject's records with all columns that the rule may name. Conditions of the rule are not yet applied."""
-    table = tables.all(rule.subject)
+    records = tables.all(rule.subject)
     if tables.touched:
-        table = table.filter(axis_value(table, axis).isin([TOUCHED]))
-    table = table.mutate(in_township=table.place.substr(0, 9), in_county=table.place.substr(0, 6))
+        records = records.filter(axis_value(records, axis).isin([TOUCHED]))
+    table = records.mutate(in_township=records.place.substr(0, 9), in_county=records.place.substr(0, 6))
     for lookup in rule.lookups:
         table = _look_up(table, lookup, tables, axis)
-    for matter in sorted(
+    matters = (
         thresholds_of(rule.where) | thresholds_of(rule.params) | thresholds_of([step.when for step in rule.colour])
-    ):
-        table = _limit(table, matter, tables)
+    )
+    if matters:
+        table = _limits(table, records, sorted(matters), tables)
     for derivation in rule.derive:
         table = table.mutate(**{derivation.name: _derive(table, derivation)})
     return table
@@ -70,21 +71,41 @@ def _look_up(table: ir.Table, lookup: Lookup, tables: Tables, axis: str) -> ir.T
     return joined.mutate(**{lookup.name: joined[lookup.name].fill_null(0)}) if lookup.take == "count" else joined
 
 
-def _limit(table: ir.Table, matter: str, tables: Tables) -> ir.Table:
-    """Adds the limit of a matter in force on the event's date: the county's own, else its city's, else the province's."""
-    column = threshold_column(matter)
-    limits = tables.all("threshold").filter(lambda t: t.matter == matter)
-    levels = []
-    for i, digits in enumerate((6, 4, 2)):
-        area = table.place.substr(0, digits).concat("0" * (6 - digits)) if digits < 6 else table.place.substr(0, 6)
-        at = table.select(row=table.row_id, area=area, day=table.event_on)
-        fits = at.inner_join(limits, at.area == limits.county)
-        fits = fits.filter(fits.starts_on <= fits.day, fits.ends_on.isnull() | (fits.ends_on >= fits.day))
-        levels.append(fits.group_by(**{f"_row{i}": fits.row}).aggregate(**{f"_limit{i}": fits.amount.min()}))
-    for i, level in enumerate(levels):
-        table = table.left_join(level, table.row_id == level[f"_row{i}"])
-    table = table.mutate(**{column: ibis.coalesce(*(table[f"_limit{i}"] for i in range(3)))})
-    return table.drop(*(f"_{kind}{i}" for kind in ("row", "limit") for i in range(3)))
+def _limits(table: ir.Table, records: ir.Table, matters: list[str], tables: Tables) -> ir.Table:
+    """Adds the limits of matters in force on the event's date: the county's own, else its city's, else the province's.
+
+    All matters and levels are found in one pass over the records themselves; what was looked up before does not matter here, and would
+    only make the text longer.
+    """
+    levels = range(3)
+    wanted = tables.all("threshold").filter(lambda t: t.matter.isin(matters))
+    at = functools.reduce(
+        lambda a, b: a.union(b),
+        [
+            records.select(
+                _row=records.row_id,
+                _area=records.place.substr(0, digits).concat("0" * (6 - digits)),
+                _day=records.event_on,
+                _level=ibis.literal(level, type="int64"),
+            )
+            for level, digits in zip(levels, (6, 4, 2), strict=True)
+        ],
+    )
+    fits = at.inner_join(wanted, at._area == wanted.county)
+    fits = fits.filter(fits.starts_on <= fits._day, fits.ends_on.isnull() | (fits.ends_on >= fits._day))
+    found = fits.group_by("_row").aggregate(
+        **{
+            f"_limit{i}_{level}": fits.amount.min(where=(fits.matter == matter) & (fits._level == level))
+            for i, matter in enumerate(matters)
+            for level in levels
+        }
+    )
+    own = {
+        threshold_column(matter): ibis.coalesce(*(found[f"_limit{i}_{level}"] for level in levels))
+        for i, matter in enumerate(matters)
+    }
+    found = found.select("_row", **own)
+    return table.left_join(found, table.row_id == found._row).drop("_row")
 
 
 def _derive(table: ir.Table, derivation: Derivation) -> ir.Value:

@@ -48,6 +48,7 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
 
 def _near(rows: ir.Table, given: dict[str, Any]) -> ir.Table:
     """Records with at least the wanted number of alike ones within so many days before or after."""
+    rows = rows.filter(rows[given["day"]].notnull())
     day = number(rows[given["day"]])
     window = ibis.range_window(
         group_by=[rows[k] for k in given["keys"]],
@@ -55,7 +56,7 @@ def _near(rows: ir.Table, given: dict[str, Any]) -> ir.Table:
         preceding=given["within_days"],
         following=given["within_days"],
     )
-    rows = rows.filter(rows[given["day"]].notnull()).mutate(alike=rows.count().over(window).cast("int64"))
+    rows = rows.mutate(alike=rows.count().over(window).cast("int64"))
     return rows.filter(rows.alike >= given["at_least"])
 
 

@@ -26,6 +26,7 @@ _PARAMS = (
     Param("ends", "day", required=False),
     Param("paid", "dataset", required=False),
     Param("match", "match", required=False, over="paid"),
+    Param("same_place", "yes-no", required=False, default=True),
     Param("paid_amount", "amount-of", required=False, over="paid"),
     Param("paid_where", "condition", required=False, over="paid"),
     Param("debtor", "columns", required=False),
@@ -48,7 +49,7 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
         return Hits(_done(subject, given, tables.judged_on(rule.subject)), unjudged=unjudged)
     until = tables.judged_on(given["paid"])
     payments = _payments(given, tables)
-    pairs = list(given["match"].items())
+    pairs = _pairs(given)
     met = subject.inner_join(payments, [subject[ours] == payments[f"_p{i}"] for i, (_, ours) in enumerate(pairs)])
     evidence = ((given["paid"], part(met, "row_id", given["paid"], "_payment")),)
     paid = payments.group_by(**{f"_s{i}": payments[f"_p{i}"] for i in range(len(pairs))}).aggregate(
@@ -60,13 +61,18 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     return Hits(rows.drop("_paid", "_times", *(f"_s{i}" for i in range(len(pairs)))), evidence, unjudged)
 
 
+def _pairs(given: dict[str, Any]) -> list[tuple[str, str]]:
+    """Columns of the payments to those of what is due. The village is one of them unless the rule says otherwise: numbers are given there."""
+    return [*given["match"].items(), *([("place", "place")] if given["same_place"] else [])]
+
+
 def _payments(given: dict[str, Any], tables: Tables) -> ir.Table:
     other = tables.all(given["paid"])
-    if tables.touched:
+    if tables.touched and given["same_place"]:
         other = other.filter(other.place.isin([TOUCHED]))
     if given["paid_where"]:
         other = other.filter(condition(given["paid_where"], other, tables.as_of))
-    keys = {f"_p{i}": other[theirs] for i, theirs in enumerate(given["match"])}
+    keys = {f"_p{i}": other[theirs] for i, (theirs, _) in enumerate(_pairs(given))}
     return other.select(
         **keys,
         _payment=other.row_id,

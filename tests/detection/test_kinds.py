@@ -328,3 +328,22 @@ def test_a_negation_of_what_is_unknown_is_unknown_and_of_what_is_known_is_not(
         alerts, cannot = found(datasets, document, rows)
         assert cannot == unjudged
         assert document["kind"] == "collision" or sorted(alerts) == hits
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_alike_records_collide_within_the_days_and_not_beyond(datasets: Mapping[str, Dataset], touched: bool) -> None:
+    document = a_rule(
+        "collision",
+        "journal",
+        {"keys": ["place", "counterpart", "amount"], "day": "paid_on", "within_days": 30},
+        ["counterpart"],
+    )
+    rows = [
+        payment("1", 5, "x", "near", "2021-01-01"),
+        payment("2", 5, "x", "near", "2021-01-31"),
+        payment("3", 5, "x", "far", "2021-01-01"),
+        payment("4", 5, "x", "far", "2021-02-01"),
+        payment("5", 5, "x", "near", "2021-06-01"),
+    ]
+    alerts, _ = found(datasets, document, {"journal": rows}, touched=touched)
+    assert {key: value[2] for key, value in alerts.items()} == {"near": [1, 2]}

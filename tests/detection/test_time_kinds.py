@@ -184,3 +184,14 @@ def test_a_mode_says_which_parameters_it_needs(datasets: Mapping[str, Dataset]) 
     assert {(p.where, p.code) for p in refused.value.problems} == {
         (f"params.{name}", "required") for name in ("amount", "paid", "match", "paid_amount", "debtor")
     }
+
+
+def test_a_payment_in_another_village_settles_nothing_here(datasets: Mapping[str, Dataset]) -> None:
+    document = a_rule("overdue", "due", SETTLE | {"mode": "settle"}, ["no"])
+    rows = {
+        "due": dues("2021-01-01"),
+        "receipt": [{"no": "r", "lease": "L", "amount": 100, "place": "{township}202"}],
+    }
+    assert list(found(datasets, document, rows)[0]) == ["L2021-01-01"]
+    rows["receipt"][0]["place"] = "{place}"
+    assert found(datasets, document, rows)[0] == {}
