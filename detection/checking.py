@@ -8,10 +8,10 @@ from typing import Any
 
 import ibis
 
-from detection.conditions import base_type, check_condition, is_day, threshold_column, thresholds_of
+from detection.conditions import base_type, check_condition, is_day, is_matter, threshold_column, thresholds_of
 from detection.definitions import Dataset
 from detection.documents import Derivation, Lookup, Rule
-from detection.evidence import verdicts
+from detection.evidence import EVIDENCE_COLUMNS, verdicts
 from detection.kinds import KINDS, Kind, Param
 from detection.problems import Findings
 from detection.subject import AREA_COLUMNS
@@ -45,6 +45,20 @@ def check(rule: Rule, datasets: Mapping[str, Dataset]) -> None:
         check_condition(rule.where, columns, "where", found)
     _params(rule, kind, columns, datasets, found)
     found.done()
+    for where, names in (("lookups", rule.lookups), ("derive", rule.derive)):
+        for each in names:
+            # Both would stand under one name, and the kind's would win without a word.
+            if each.name in kind.adds(rule) or each.name in EVIDENCE_COLUMNS:
+                found.add(f"{where}.{each.name}", "reserved", value=each.name)
+    if rule.kind == "overdue" and rule.params["mode"] == "settle":
+        # All payments of a debtor are set against all that the debtor owes: both must be gathered by the same columns.
+        if set(rule.params["debtor"]) - {"place"} != set(rule.params["match"].values()) - {"place"}:
+            found.add("params.debtor", "not-the-matched-columns")
+    axis = kind.axis(rule)
+    if base_type((datasets[rule.subject].columns | AREA_COLUMNS).get(axis, "")) != "string":
+        # Groups that are judged anew are named by texts, which the records themselves have to carry.
+        found.add("params", "not-a-group", value=axis)
+    found.done()
     columns |= kind.adds(rule)
     for i, key in enumerate(rule.key):
         if key not in columns:
@@ -57,7 +71,7 @@ def check(rule: Rule, datasets: Mapping[str, Dataset]) -> None:
     found.done()
     try:
         verdicts(rule, Tables(datasets, as_of=date(2026, 1, 1)))
-    except (ibis.common.exceptions.IbisError, TypeError) as wrong:
+    except (ibis.common.exceptions.IbisError, TypeError, ValueError) as wrong:
         found.add("params", "types-do-not-fit", detail=type(wrong).__name__)
         found.done()
 
@@ -184,7 +198,7 @@ def _param(
             if not isinstance(given, int) or isinstance(given, bool) or not param.least <= given <= param.most:
                 found.add(at, "out-of-range", least=param.least, most=param.most)
         case "limit":
-            matter = isinstance(given, Mapping) and set(given) == {"threshold"} and isinstance(given["threshold"], str)
+            matter = isinstance(given, Mapping) and set(given) == {"threshold"} and is_matter(given["threshold"])
             if not matter and (not isinstance(given, int) or isinstance(given, bool) or given <= 0):
                 found.add(at, "not-a-limit")
         case "condition":
@@ -197,13 +211,15 @@ def _param(
                 found.add(at, "empty")
             else:
                 for theirs, ours in given.items():
-                    if theirs not in scope or ours not in columns:
+                    if theirs not in scope or not isinstance(ours, str) or ours not in columns:
                         found.add(at, "unknown-column", value=theirs if theirs not in scope else ours)
+                    elif base_type(scope[theirs]) != base_type(columns[ours]):
+                        found.add(at, "types-differ", left=scope[theirs], right=columns[ours])
         case "yes-no":
             if not isinstance(given, bool):
                 found.add(at, "not-a-boolean")
         case "choice":
-            if given not in param.choices:
+            if not isinstance(given, str) or given not in param.choices:
                 found.add(at, "not-a-choice", choices=",".join(param.choices))
         case "choices":
             if not isinstance(given, list) or not given or set(map(str, given)) - set(param.choices):

@@ -6,6 +6,7 @@ Unknown (a missing or unreadable value) is not false: it says that this record c
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -25,7 +26,9 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 _ALONE = frozenset({"missing", "present", "unreadable"})
 OPERATORS = frozenset(_COMPARE) | _ALONE | {"in", "not_in", "between", "like"}
-DEEPEST, MOST_NODES = 6, 60
+DEEPEST, MOST_NODES, MOST_LISTED = 6, 60, 500
+FARTHEST_DAYS, MOST_PERCENT = 36_600, 10_000
+_MATTER = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 
 
 def check_condition(tree: object, columns: Mapping[str, str], at: str, found: Findings) -> None:
@@ -62,7 +65,7 @@ def _check_leaf(leaf: Mapping[str, Any], columns: Mapping[str, str], at: str, fo
     if not isinstance(name, str) or name not in columns:
         found.add(f"{at}.field", "unknown-column", value=name)
         return
-    if op not in OPERATORS:
+    if not isinstance(op, str) or op not in OPERATORS:
         found.add(f"{at}.op", "unknown-operator", value=op)
         return
     if set(leaf) - {"field", "op", "value"}:
@@ -74,8 +77,8 @@ def _check_leaf(leaf: Mapping[str, Any], columns: Mapping[str, str], at: str, fo
         return
     kind, value = base_type(columns[name]), leaf["value"]
     if op in {"in", "not_in", "between"}:
-        if not isinstance(value, list) or not value or (op == "between" and len(value) != 2):
-            found.add(f"{at}.value", "not-a-list")
+        if not isinstance(value, list) or not 0 < len(value) <= MOST_LISTED or (op == "between" and len(value) != 2):
+            found.add(f"{at}.value", "not-a-list", most=MOST_LISTED)
             return
         for i, each in enumerate(value):
             _check_value(each, kind, columns, f"{at}.value.{i}", found)
@@ -96,19 +99,20 @@ def _check_value(value: object, kind: str, columns: Mapping[str, str], at: str, 
             elif base_type(other) != kind and {base_type(other), kind} - {"int64", "float64", "int32"}:
                 found.add(at, "types-differ", left=kind, right=base_type(other))
             return
-        if len(value) == 1 and word == "asof" and isinstance(value["asof"], int) and kind in {"date", "timestamp"}:
+        if len(value) == 1 and word == "asof" and _within(value["asof"], FARTHEST_DAYS) and kind in {"date", "timestamp"}:
             return
-        if len(value) == 1 and word == "threshold" and isinstance(value["threshold"], str) and kind == "int64":
+        if len(value) == 1 and word == "threshold" and is_matter(value["threshold"]) and kind == "int64":
             return
-        if set(value) == {"field", "days"} and kind == "date" and isinstance(value["days"], int):
+        if set(value) == {"field", "days"} and kind == "date" and _within(value["days"], FARTHEST_DAYS):
             if base_type(columns.get(str(value["field"]), "")) != "date":
                 found.add(at, "unknown-column", value=value["field"])
             return
-        if set(value) == {"field", "percent"} and kind in {"int64", "float64"} and isinstance(value["percent"], int):
+        if set(value) == {"field", "percent"} and kind in {"int64", "float64"} and _within(value["percent"], MOST_PERCENT):
             if base_type(columns.get(str(value["field"]), "")) not in {"int64", "float64"}:
                 found.add(at, "unknown-column", value=value["field"])
             return
-        if set(value) == {"threshold", "percent"} and kind == "int64" and isinstance(value["percent"], int):
+        of_limit = set(value) == {"threshold", "percent"} and is_matter(value["threshold"])
+        if of_limit and kind == "int64" and _within(value["percent"], MOST_PERCENT):
             return
         found.add(at, "not-a-value")
         return
@@ -128,15 +132,23 @@ def base_type(kind: str) -> str:
     return kind.split("(")[0]
 
 
+def _within(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -most <= value <= most
+
+
+def is_matter(value: object) -> bool:
+    """True for the code of a matter that has a limit: it becomes part of a column's name."""
+    return isinstance(value, str) and _MATTER.match(value) is not None
+
+
 def is_day(value: object) -> bool:
-    """True for a text that is a calendar day."""
+    """True for a text that is a calendar day, written as all engines read it."""
     if not isinstance(value, str):
         return False
     try:
-        date.fromisoformat(value)
+        return date.fromisoformat(value).isoformat() == value
     except ValueError:
         return False
-    return True
 
 
 def thresholds_of(tree: object) -> set[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from detection.bounds import require_bounded
 from detection.problems import Findings
 
 # Type of a field -> type of its column, in the words of Ibis.
@@ -114,6 +115,7 @@ def _missing(code: str) -> Field:
 
 def read_module(document: object) -> Module:
     """The module that a document defines. Raises Invalid with every problem found in it."""
+    require_bounded(document)
     found = Findings()
     if not isinstance(document, Mapping):
         found.add("", "not-an-object")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from detection.bounds import require_bounded
 from detection.definitions import Name
 from detection.problems import Findings
 
@@ -34,6 +35,7 @@ DERIVATIONS = frozenset(
         "weekday",
     }
 )
+MOST_COLUMNS, MOST_STEPS, MOST_TEXTS = 30, 10, 50
 _RULE = re.compile(r"[A-Z][A-Z0-9]{1,9}-[0-9A-Z]{2,6}\Z")
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
 _KEYS = {
@@ -107,6 +109,7 @@ class Rule:
 
 def read_rule(document: object) -> Rule:
     """The rule that a document describes. Raises Invalid with every fault of its shape and the path of each."""
+    require_bounded(document)
     found = Findings()
     if not isinstance(document, Mapping):
         found.add("", "not-an-object")
@@ -121,7 +124,7 @@ def read_rule(document: object) -> Rule:
         if not (isinstance(document.get(key), str) and _CODE.match(document[key])):
             found.add(key, "not-a-code")
     identity = document.get("key")
-    if not (isinstance(identity, list) and identity and all(isinstance(k, str) for k in identity)):
+    if not (isinstance(identity, list) and 0 < len(identity) <= MOST_STEPS and all(isinstance(k, str) for k in identity)):
         found.add("key", "empty")
         identity = []
     params, where = document.get("params", {}), document.get("where")
@@ -132,7 +135,7 @@ def read_rule(document: object) -> Rule:
         found.add("where", "not-a-condition")
         where = None
     basis = document.get("basis", [])
-    if not (isinstance(basis, list) and basis and all(isinstance(b, str) and b for b in basis)):
+    if not (isinstance(basis, list) and 0 < len(basis) <= MOST_TEXTS and all(isinstance(b, str) and b for b in basis)):
         found.add("basis", "empty")
         basis = []
     rule = Rule(
@@ -161,6 +164,9 @@ def _lookups(raw: object, found: Findings) -> tuple[Lookup, ...]:
     if not isinstance(raw, Mapping):
         found.add("lookups", "not-an-object")
         return ()
+    if len(raw) > MOST_COLUMNS:
+        found.add("lookups", "count", most=MOST_COLUMNS)
+        return ()
     lookups = []
     for name, each in raw.items():
         at = f"lookups.{name}"
@@ -175,9 +181,9 @@ def _lookups(raw: object, found: Findings) -> tuple[Lookup, ...]:
             match = {}
         if not isinstance(each.get("dataset"), str):
             found.add(f"{at}.dataset", "not-a-code")
-        if take not in TAKES:
+        if not isinstance(take, str) or take not in TAKES:
             found.add(f"{at}.take", "unknown-take", value=take)
-        if (take == "count") != (field is None):
+        if (take == "count") != (field is None) or not isinstance(field, str | None):
             found.add(f"{at}.field", "count-takes-no-field")
         where = each.get("where")
         if where is not None and not isinstance(where, Mapping):
@@ -201,12 +207,17 @@ def _derivations(raw: object, found: Findings) -> tuple[Derivation, ...]:
     if not isinstance(raw, Mapping):
         found.add("derive", "not-an-object")
         return ()
+    if len(raw) > MOST_COLUMNS:
+        found.add("derive", "count", most=MOST_COLUMNS)
+        return ()
     derived = []
     for name, each in raw.items():
         fits = isinstance(each, Mapping) and set(each) == {"op", "of"} and isinstance(each["of"], list) and each["of"]
         if not (isinstance(name, str) and _CODE.match(name) and fits):
             found.add(f"derive.{name}", "not-a-derivation")
-        elif each["op"] not in DERIVATIONS:
+        elif len(each["of"]) > MOST_STEPS:
+            found.add(f"derive.{name}.of", "count", most=MOST_STEPS)
+        elif not isinstance(each["op"], str) or each["op"] not in DERIVATIONS:
             found.add(f"derive.{name}.op", "unknown-derivation", value=each["op"])
         else:
             derived.append(Derivation(name, each["op"], tuple(each["of"])))
@@ -214,7 +225,7 @@ def _derivations(raw: object, found: Findings) -> tuple[Derivation, ...]:
 
 
 def _colours(raw: object, found: Findings) -> tuple[Step, ...]:
-    if not (isinstance(raw, list) and raw):
+    if not (isinstance(raw, list) and 0 < len(raw) <= MOST_STEPS):
         found.add("colour", "empty")
         return ()
     steps = []
@@ -224,6 +235,11 @@ def _colours(raw: object, found: Findings) -> tuple[Step, ...]:
             continue
         if ("when" in each) != (i < len(raw) - 1):
             found.add(f"colour.{i}.when", "only-the-last-has-no-condition")
+            continue
+        if "when" in each and not isinstance(each["when"], Mapping):
+            # Taken for a step without a condition, it would be passed over and never give its colour.
+            found.add(f"colour.{i}.when", "not-a-condition")
+            continue
         steps.append(Step(each.get("when"), each["colour"]))
     return tuple(steps)
 
@@ -238,7 +254,7 @@ def _money(raw: object, found: Findings) -> Money | None:
 
 
 def _innocent(raw: object, found: Findings) -> tuple[Name, ...]:
-    if not (isinstance(raw, list) and raw):
+    if not (isinstance(raw, list) and 0 < len(raw) <= MOST_TEXTS):
         found.add("innocent", "empty")
         return ()
     return tuple(_name(each, f"innocent.{i}", found) for i, each in enumerate(raw))

@@ -85,7 +85,9 @@ def _shaped(rows: ir.Table, part: str, dataset: str | ir.StringValue, row_id: ir
 
 def _key(rule: Rule, rows: ir.Table) -> ir.StringValue:
     """The values that make the alert's identity. NULL when one of them is empty: an alert without an identity would swallow all others."""
-    return functools.reduce(lambda a, b: a.concat("|").concat(b), [rows[k].cast("string").nullif("") for k in rule.key])
+    # As in a JSON Pointer: a bar inside a value would make one alert of two.
+    values = [rows[k].cast("string").nullif("").replace("~", "~0").replace("|", "~1") for k in rule.key]
+    return functools.reduce(lambda a, b: a.concat("|").concat(b), values)
 
 
 def _colour(rule: Rule, rows: ir.Table, tables: Tables) -> ir.StringValue:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from detection.conditions import is_day
+from detection.bounds import require_bounded
+from detection.conditions import base_type, is_day
 from detection.definitions import Dataset, Name
+from detection.documents import COLOURS
 from detection.problems import Findings
 
 KINDS_OF_CASE = ("hit", "near", "boundary", "unjudged")
 # What a rule needs before it may run on live data.
 LEAST = {"hit": 2, "near": 3, "boundary": 1, "unjudged": 1}
+# What a case may say of a record beside its fields.
+_GIVEN = frozenset({"place", "event_on", "arrived_at", "unreadable", "withdrawn"})
 _ARRIVED = "2020-01-01 00:00:00+00"
 
 
@@ -42,11 +46,14 @@ class Fixtures:
 
 def read_fixtures(raw: object, datasets: Mapping[str, Dataset]) -> Fixtures:
     """The fixtures of a rule's document. Raises Invalid: unknown datasets or fields, too few cases of a kind, a hit without an alert."""
+    require_bounded(raw)
     found = Findings()
     if not isinstance(raw, Mapping) or not is_day(raw.get("asof")) or not isinstance(raw.get("cases"), list):
         found.add("fixtures", "as-of-and-cases")
         found.done()
     assert isinstance(raw, Mapping)
+    if not "2000" < raw["asof"] < "2200":
+        found.add("fixtures.asof", "out-of-range", least="2000", most="2200")
     cases = [_case(each, f"fixtures.cases.{i}", datasets, found) for i, each in enumerate(raw["cases"])]
     for kind, least in LEAST.items():
         if sum(c.kind == kind for c in cases) < least:
@@ -134,32 +141,69 @@ def _case(raw: object, at: str, datasets: Mapping[str, Dataset], found: Findings
     kind, name, rows, alerts = raw.get("is"), raw.get("name"), raw.get("rows", {}), raw.get("alerts", [])
     if kind not in KINDS_OF_CASE:
         found.add(f"{at}.is", "not-a-choice", choices=",".join(KINDS_OF_CASE))
-    if not (isinstance(name, Mapping) and set(name) == {"zh", "en"}):
+    if not (isinstance(name, Mapping) and set(name) == {"zh", "en"} and all(isinstance(v, str) for v in name.values())):
         found.add(f"{at}.name", "name-in-both-languages")
         name = {"zh": "", "en": ""}
-    for code, given in rows.items() if isinstance(rows, Mapping) else [("", [])]:
+    if not isinstance(rows, Mapping):
+        found.add(f"{at}.rows", "not-an-object")
+        rows = {}
+    for code, given in rows.items():
         dataset = datasets.get(code)
         if dataset is None or not isinstance(given, list):
             found.add(f"{at}.rows.{code}", "unknown-dataset", value=code)
             continue
-        known = {c for f in dataset.fields for c in f.columns} | {
-            "place",
-            "event_on",
-            "arrived_at",
-            "unreadable",
-            "withdrawn",
-        }
+        own = {name: kind for f in dataset.fields for name, kind in f.columns.items()}
+        known = own | {name: dataset.columns[name] for name in _GIVEN}
         for i, row in enumerate(given):
-            for column in set(row) - known if isinstance(row, Mapping) else {""}:
-                found.add(f"{at}.rows.{code}.{i}.{column}", "unknown-column", value=column)
-    expected = tuple((str(a.get("key")), str(a.get("colour"))) for a in alerts if isinstance(a, Mapping))
+            if not isinstance(row, Mapping):
+                found.add(f"{at}.rows.{code}.{i}", "not-an-object")
+                continue
+            for column, value in row.items():
+                if column not in known:
+                    found.add(f"{at}.rows.{code}.{i}.{column}", "unknown-column", value=column)
+                elif value is None if column in _GIVEN - {"event_on"} else value is not None and not _fits(value, known[column]):
+                    found.add(f"{at}.rows.{code}.{i}.{column}", "value-does-not-fit", type=known[column])
+    if not isinstance(alerts, list) or not all(isinstance(a, Mapping) and _is_alert(a) for a in alerts):
+        found.add(f"{at}.alerts", "not-an-alert")
+        alerts = []
+    expected = tuple((a["key"], a["colour"]) for a in alerts)
     count = raw.get("unjudged", 0)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        found.add(f"{at}.unjudged", "not-a-count")
+        count = 0
     if (kind == "hit") and not expected:
         found.add(f"{at}.alerts", "a-hit-has-an-alert")
     if kind == "near" and expected:
         found.add(f"{at}.alerts", "a-near-miss-has-none")
     if kind == "unjudged" and not count:
         found.add(f"{at}.unjudged", "nothing-unjudged")
-    return Case(
-        str(kind), Name(name["zh"], name["en"]), rows if isinstance(rows, Mapping) else {}, expected, int(count)
-    )
+    return Case(str(kind), Name(name["zh"], name["en"]), rows, expected, count)
+
+
+def _is_alert(raw: Mapping[str, Any]) -> bool:
+    return set(raw) == {"key", "colour"} and isinstance(raw["key"], str) and raw["colour"] in COLOURS
+
+
+def _fits(value: object, kind: str) -> bool:
+    """True for a value that a column of this type takes."""
+    match base_type(kind):
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "int64" | "int32":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "float64":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "date":
+            return is_day(value)
+        case _:
+            return isinstance(value, str) and _is_instant(value)
+
+
+def _is_instant(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True

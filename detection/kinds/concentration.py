@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import ibis
 from ibis.expr import types as ir
 
@@ -23,29 +25,31 @@ _PARAMS = (
 def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     given = of(rule, CONCENTRATION)
     whose, within, amount = given["whose"], given["within"], given["amount"]
-    rows = subject.filter(*(subject[c].notnull() for c in [whose, *within]))
+    known = [whose, *([amount] if amount else [])]
+    rows = subject.filter(*(subject[c].notnull() for c in [*known, *within]))
     weight = rows[amount].sum() if amount else rows.count()
     each = rows.group_by(**{f"_g{i}": rows[c] for i, c in enumerate([*within, whose])}).aggregate(
         _own=weight.cast("int64"), _n=rows.count().cast("int64")
     )
     group = [each[f"_g{i}"] for i in range(len(within))]
-    who = f"_g{len(within)}"
     each = each.mutate(
         _all=each._own.sum().over(ibis.window(group_by=group)).cast("int64"),
         records=each._n.sum().over(ibis.window(group_by=group)).cast("int64"),
-        _rank=ibis.row_number().over(ibis.window(group_by=group, order_by=[ibis.desc(each._own), each[who]])),
+        # Whoever has as much as the last of the top is named too, and the share is that of so many: no order of names decides.
+        _place=ibis.row_number().over(ibis.window(group_by=group, order_by=ibis.desc(each._own))),
+        _rank=ibis.rank().over(ibis.window(group_by=group, order_by=ibis.desc(each._own))),
     )
+    counted = ibis.ifelse(each._place < given["top"], each._own, 0)
+    each = each.mutate(_top=counted.sum().over(ibis.window(group_by=group)).cast("int64"))
     top = each.filter(each._rank < given["top"])
-    top = top.mutate(
-        _top=top._own.sum().over(ibis.window(group_by=[top[f"_g{i}"] for i in range(len(within))])).cast("int64")
-    )
     top = top.filter(top._top * 100 >= top._all * given["least_percent"], top.records >= given["least_count"])
     top = top.mutate(share_percent=(top._top * 100) // top._all.nullif(0), share_amount=top._top)
     top = top.select(*(f"_g{i}" for i in range(len(within) + 1)), "share_percent", "share_amount", "records")
     met = rows.inner_join(top, [rows[c] == top[f"_g{i}"] for i, c in enumerate([*within, whose])])
-    missing = subject.filter(subject[whose].isnull())
+    missing = subject.filter(functools.reduce(lambda a, b: a | b, [subject[c].isnull() for c in known]))
     return Hits(
-        met.drop(*(f"_g{i}" for i in range(len(within) + 1))), unjudged=(cannot_judge(missing, f"missing:{whose}"),)
+        met.drop(*(f"_g{i}" for i in range(len(within) + 1))),
+        unjudged=(cannot_judge(missing, f"missing:{','.join(known)}"),),
     )
 
 

@@ -41,8 +41,13 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
         _row=other.row_id,
     )
     met = subject.inner_join(other, [subject[mine] == other[f"_m{i}"] for i, (_, mine) in enumerate(pairs)])
-    total = met.group_by(_hit=met.row_id).aggregate(theirs=met._theirs.sum().cast("int64"), _n=met.count())
+    total = met.group_by(_hit=met.row_id).aggregate(
+        theirs=met._theirs.sum().cast("int64"), _n=met.count(), _unread=met._theirs.isnull().sum()
+    )
     rows = subject.filter(subject[ours].notnull()).left_join(total, subject.row_id == total._hit)
+    # A sum from which one amount is missing says nothing.
+    unread = rows.filter(rows._unread > 0)
+    rows = rows.filter(rows._unread.fill_null(0) == 0)
     rows = rows.mutate(difference=rows[ours].cast("int64") - rows.theirs)
     allowed = rows.theirs * given["tolerance_percent"] + given["tolerance"] * 100
     more, less = rows["difference"] * 100 > allowed, rows["difference"] * -100 > allowed
@@ -52,11 +57,14 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
             later(rows[given["day"]], given["unmatched_after_days"]) < on(tables.judged_on(given["other"]))
         )
         differs = differs.fill_null(False) | silent
-    hits = rows.filter(differs).drop("_hit", "_n")
+    hits = rows.filter(differs).drop("_hit", "_n", "_unread")
     return Hits(
         hits.mutate(difference=ibis.coalesce(hits["difference"], hits[ours].cast("int64"))),
         parts=((given["other"], part(met, "row_id", given["other"], "_row")),),
-        unjudged=(cannot_judge(subject.filter(subject[ours].isnull()), f"missing:{ours}"),),
+        unjudged=(
+            cannot_judge(subject.filter(subject[ours].isnull()), f"missing:{ours}"),
+            cannot_judge(unread, f"missing:{given['other']}.{given['theirs']}"),
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ibis.expr import types as ir
 
+from detection.conditions import is_unreadable
 from detection.documents import Rule
 from detection.kinds.base import Hits, Kind, Param, cannot_judge, of
 from detection.tables import Tables, number
@@ -22,12 +23,13 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     given = of(rule, ORDER)
     first, then = subject[given["first"]], subject[given["then"]]
     too_early = number(then) < number(first) + given["least_days"]
-    hit = then.notnull() & first.isnull() if given["first_missing"] == "violation" else None
+    # A day that stands there and can not be read is not missing.
+    unread = is_unreadable(subject, given["first"])
+    hit = then.notnull() & first.isnull() & ~unread if given["first_missing"] == "violation" else None
     rows = subject.filter(too_early | hit if hit is not None else too_early)
     rows = rows.mutate(days_early=number(rows[given["first"]]) + given["least_days"] - number(rows[given["then"]]))
-    unjudged: tuple[ir.Table, ...] = ()
-    if given["first_missing"] == "cannot-judge":
-        unjudged = (cannot_judge(subject.filter(first.isnull() & then.notnull()), f"missing:{given['first']}"),)
+    doubtful = first.isnull() if given["first_missing"] == "cannot-judge" else unread
+    unjudged = (cannot_judge(subject.filter(doubtful & then.notnull()), f"missing:{given['first']}"),)
     return Hits(rows, unjudged=unjudged)
 
 

@@ -26,7 +26,9 @@ _PARAMS = (
 def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     given = of(rule, OUTLIER)
     rows = subject.filter(subject[given["value"]].notnull(), *(subject[c].notnull() for c in given["peers"]))
-    rows = rows.mutate(_value=rows[given["value"]].cast("int64"))
+    value = rows[given["value"]]
+    # Measures with a fraction are compared as they are: rounded, a share of 0.4 and one of 1.4 would be alike.
+    rows = rows.mutate(_value=value if value.type().is_floating() else value.cast("int64"))
     peers = [rows[c] for c in given["peers"]]
     ranked = rows.select(
         *(rows[c].name(f"_g{i}") for i, c in enumerate(given["peers"])),
@@ -47,7 +49,7 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     )
     met = rows.inner_join(groups, [rows[c] == groups[f"_g{i}"] for i, c in enumerate(given["peers"])])
     met = met.filter(met.peers >= given["least_peers"])
-    met = met.mutate(middle=met._middle)
+    met = met.mutate(middle=met._middle.cast("int64"))
     high = given["side"] == "high"
     if given["method"] == "quartiles":
         width = met._high - met._low

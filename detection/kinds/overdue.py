@@ -7,12 +7,13 @@ each full year.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import ibis
 from ibis.expr import types as ir
 
-from detection.conditions import condition
+from detection.conditions import condition, is_unreadable
 from detection.documents import Rule
 from detection.kinds.base import Hits, Kind, Param, cannot_judge, later, of, part
 from detection.tables import TOUCHED, Tables, number, on
@@ -43,8 +44,15 @@ _NEEDS = {
 
 def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     given = of(rule, OVERDUE)
-    unjudged = (cannot_judge(subject.filter(subject[given["due"]].isnull()), f"missing:{given['due']}"),)
-    subject = subject.filter(subject[given["due"]].notnull())
+    # Without its day, its amount or its debtor nobody knows what is owed; a day that stands there and can not be read is not no day.
+    wanted = {"settle": ["amount"], "accrual": ["amount"]}.get(given["mode"], [])
+    asked = [given[name] for name in ("due", *wanted)] + list(given["debtor"] or [])
+    known = functools.reduce(lambda a, b: a & b, [subject[column].notnull() for column in asked])
+    if given["mode"] == "done":
+        known = known & ~is_unreadable(subject, given["done"])
+        asked.append(given["done"])
+    unjudged = (cannot_judge(subject.filter(~known), f"missing:{','.join(asked)}"),)
+    subject = subject.filter(known)
     if given["mode"] == "done":
         return Hits(_done(subject, given, tables.judged_on(rule.subject)), unjudged=unjudged)
     until = tables.judged_on(given["paid"])
@@ -53,12 +61,18 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     met = subject.inner_join(payments, [subject[ours] == payments[f"_p{i}"] for i, (_, ours) in enumerate(pairs)])
     evidence = ((given["paid"], part(met, "row_id", given["paid"], "_payment")),)
     paid = payments.group_by(**{f"_s{i}": payments[f"_p{i}"] for i in range(len(pairs))}).aggregate(
-        _paid=payments._amount.sum().cast("int64"), _times=payments.count().cast("int64")
+        _paid=payments._amount.sum().cast("int64"),
+        _times=payments.count().cast("int64"),
+        _unread=payments._amount.isnull().sum().cast("int64"),
     )
     rows = subject.left_join(paid, [subject[ours] == paid[f"_s{i}"] for i, (_, ours) in enumerate(pairs)])
     rows = rows.mutate(_paid=rows._paid.fill_null(0), _times=rows._times.fill_null(0))
     rows = {"settle": _settle, "gap": _gap, "accrual": _accrual}[given["mode"]](rows, given, until)
-    return Hits(rows.drop("_paid", "_times", *(f"_s{i}" for i in range(len(pairs)))), evidence, unjudged)
+    # What seems to be owed may have been paid with an amount that nobody can read.
+    doubtful = rows._unread.fill_null(0) > 0
+    unjudged += (cannot_judge(rows.filter(doubtful), f"missing:{given['paid_amount'] or given['paid']}"),)
+    made = ("_paid", "_times", "_unread", *(f"_s{i}" for i in range(len(pairs))))
+    return Hits(rows.filter(~doubtful).drop(*made), evidence, unjudged)
 
 
 def _pairs(given: dict[str, Any]) -> list[tuple[str, str]]:
@@ -91,7 +105,7 @@ def _done(rows: ir.Table, given: dict[str, Any], until: Any) -> ir.Table:
 def _settle(rows: ir.Table, given: dict[str, Any], until: Any) -> ir.Table:
     """What is still owed of each due amount when all payments of the debtor are set against the oldest dues first."""
     window = ibis.window(
-        group_by=[rows[c] for c in given["debtor"]],
+        group_by=_debtor(rows, given),
         order_by=[rows[given["due"]], rows.row_id],
         preceding=None,
         following=0,
@@ -103,8 +117,13 @@ def _settle(rows: ir.Table, given: dict[str, Any], until: Any) -> ir.Table:
     return rows.filter(*late, *([rows._paid == 0] if given["nothing_at_all"] else []))
 
 
+def _debtor(rows: ir.Table, given: dict[str, Any]) -> list[ir.Value]:
+    """Dues of one debtor: in one village, because records are judged anew by whole villages and numbers are given there."""
+    return [rows[c] for c in dict.fromkeys(["place", *given["debtor"]])]
+
+
 def _gap(rows: ir.Table, given: dict[str, Any], until: Any) -> ir.Table:
-    window = ibis.window(group_by=[rows[c] for c in given["debtor"]], order_by=[rows[given["due"]], rows.row_id])
+    window = ibis.window(group_by=_debtor(rows, given), order_by=[rows[given["due"]], rows.row_id])
     rows = rows.mutate(_before=rows._times.lag().over(window), _after=rows._times.lead().over(window))
     rows = rows.filter(rows._times == 0, rows._before > 0, rows._after > 0).drop("_before", "_after")
     owed = rows[given["amount"]].cast("int64") if given["amount"] else ibis.null("int64")
