@@ -7,8 +7,13 @@ from typing import Any
 import yaml
 from flask import current_app
 
-from notifications.catalogue import CLUE, OTHER, PETITION, Notice
+from notifications.alert_catalogue import ALERT, ALERT_OTHER
+from notifications.catalogue import CLUE, OTHER, PETITION
+from notifications.notice import Notice
 from workflows.actor import Label
+from workflows.alert import ALERT_EVENT_LABELS, ALERT_LABELS, ALERT_LIMITS, ALERT_REFUSALS, VOCABULARY, AlertChart
+from workflows.alert import RESTS as ALERT_RESTS
+from workflows.alert import TIMED as ALERT_TIMED
 from workflows.clue import CLUE_EVENT_LABELS, CLUE_LABELS, CLUE_LIMITS, CLUE_REFUSALS, ClueChart
 from workflows.clue import RESTS as CLUE_RESTS
 from workflows.clue import TIMED as CLUE_TIMED
@@ -48,11 +53,19 @@ def pages() -> dict[str, str]:
                    [(one.id, *_limit(one.id, CLUE_LIMITS)) for one in CLUE_LIMITS]),
         messages=(("event", "audience"), _heard(CLUE)),
     )  # fmt: skip
+    alert = workflow_page(
+        AlertChart, ALERT_TIMED, title=Label("预警", "Alert"), states=ALERT_LABELS, events=ALERT_EVENT_LABELS,
+        refusals=ALERT_REFUSALS, rests=ALERT_RESTS,
+        deadlines=(("id", "时限 limit", "长度 amount", "性质 kind", "依据 basis"),
+                   [(one.id, *_limit(one.id, ALERT_LIMITS)) for one in ALERT_LIMITS]),
+        messages=(("event", "audience"), _heard({**ALERT, **ALERT_OTHER})),
+        vocabulary=(("平台用语 of the platform", "流程用语 of the flow", "state here"), VOCABULARY),
+    )  # fmt: skip
     order = workflow_page(
         OrderChart, ORDER_TIMED, title=Label("督办单", "Supervision order"), states=ORDER_LABELS, events=ORDER_EVENT_LABELS,
         refusals=ORDER_REFUSALS,
     )  # fmt: skip
-    return {"petition.md": page, "clue.md": clue, "order.md": order}
+    return {"petition.md": page, "clue.md": clue, "alert.md": alert, "order.md": order}
 
 
 def _heard(catalogue: Mapping[str, tuple[Notice, ...]]) -> list[tuple[str, str]]:

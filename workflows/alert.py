@@ -13,7 +13,8 @@ Facts that the door sends with every event: `recused`, `today`, `above_org_id`, 
 `colour` (add_evidence, push_again), `excluded_org_ids` (dispatch), `excluded_person_ids` (start_check, assign_checkers, reopen), `rule_author_id` (withdraw), `sampled`
 (approve_clearance), `palette` (strike_off). What a person sends stands in the column "needs" of docs/workflows/alert.md.
 
-The questions stand in `alert_guards`, the changes in `alert_effects`, words and record in `alert_record`, limits in `alert_limits`.
+The questions stand in `alert_guards`, the demands in `alert_demands`, the changes in `alert_effects`, words and record in
+`alert_record`, limits in `alert_limits`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Mapping
 from statemachine import State
 from statemachine.states import States
 
+from workflows import alert_demands as need
 from workflows import alert_effects as do
 from workflows import alert_guards as ask
 from workflows.alert_guards import MAY_ACT
@@ -86,9 +88,9 @@ RESTS = frozenset({"closed"})
 _FREE = [ask.is_not_recused, ask.is_not_of_subject]
 _OWNER = [ask.is_model_owner, *_FREE]
 _RECEIVER = [ask.is_in_charge, ask.colour_fits_role, *_FREE]
-_CHECKER = [ask.is_checker, ask.colour_fits_role, *_FREE]
+_CHECKER = [ask.is_checker, ask.colour_fits_role, *_FREE, ask.enough_check]
 _SUPERVISOR = [ask.is_in_charge_or_above, *_FREE]
-_DECIDER = [ask.is_decider, *_FREE]
+_DECIDER = [ask.is_decider, ask.colour_fits_role, *_FREE]
 _APPROVER = [
     ask.is_clearance_approver,
     ask.is_one_level_up_if_serious,
@@ -127,13 +129,24 @@ class AlertChart(HouseChart):
         validators=[one_of("reason_code", WITHDRAW_REASONS), needs("reason")],
         on=do.withdraw,
     )
-    dispatch = s.dispatched.from_(*_waiting, cond=[*_OWNER, ask.target_is_not_subject], on=do.give_out)
-    auto_dispatch = s.dispatched.from_(
-        *_waiting, cond=[ask.is_system, ask.is_no_flood, ask.target_is_not_subject], on=do.give_out
+    dispatch = s.dispatched.from_(
+        *_waiting, cond=[*_OWNER, ask.target_is_not_subject, ask.target_takes_colour], on=do.give_out
+    )
+    # Nobody is there to choose another receiver: one that may not have it is passed over, for the body above.
+    _sent = [ask.is_system, ask.is_no_flood]
+    auto_dispatch = (
+        s.dispatched.from_(*_waiting, cond=[*_sent, ask.target_fits], on=do.give_out)
+        | s.external.from_(*_waiting, cond=[*_sent, ask.is_at_the_top], on=do.leave)
+        | s.dispatched.from_(*_waiting, cond=_sent, on=do.go_up)
     )
     # New rows of the same fingerprint. What becomes graver before it is confirmed goes to whoever takes that colour, with new time.
-    push_again = s.dispatched.from_(
-        *_unconfirmed, cond=[ask.is_system, ask.colour_rises], on=[do.raise_colour, do.push_again, do.begin_anew]
+    _graver = [ask.is_system, ask.colour_rises]
+    push_again = (
+        s.dispatched.from_(
+            *_unconfirmed, cond=[*_graver, ask.target_fits], on=[do.raise_colour, do.push_again, do.begin_anew]
+        )
+        | s.external.from_(*_unconfirmed, cond=[*_graver, ask.is_at_the_top], on=[do.raise_colour, do.leave])
+        | s.dispatched.from_(*_unconfirmed, cond=_graver, on=[do.raise_colour, do.go_up, do.begin_anew])
     )
     add_evidence = every((*_waiting, *_confirmed, s.external), {"cond": ask.is_system, "on": do.raise_colour}) | every(
         _unconfirmed, {"cond": [ask.is_system, ask.colour_stays]}
@@ -146,7 +159,7 @@ class AlertChart(HouseChart):
     )
     assign_checkers = s.checking.to(
         s.checking,
-        cond=[*_SUPERVISOR, *_NAMED, ask.assignments_left],
+        cond=[*_SUPERVISOR, *_NAMED, ask.may_change_checkers],
         validators=needs("checker_ids", "reason"),
         on=[do.name_checkers, do.count_assignment],
     )
@@ -235,10 +248,10 @@ class AlertChart(HouseChart):
     report_findings = s.checking.to(
         s.checking,
         cond=[*_CHECKER, ask.no_findings_wait],
-        validators=ask.findings_persons_and_amount,
+        validators=need.findings_persons_and_amount,
         on=do.report_findings,
     )
-    _review = [*_DECIDER, ask.findings_wait, ask.is_not_findings, ask.does_not_check]
+    _review = [*_DECIDER, ask.findings_wait, ask.is_not_findings, ask.does_not_check, ask.enough_check]
     return_findings = s.checking.to(
         s.checking,
         cond=[*_review, ask.findings_returns_left],
@@ -248,7 +261,7 @@ class AlertChart(HouseChart):
     confirm = s.checking.to(s.investigated, cond=_review, validators=needs("opinion"))
 
     # What follows from it.
-    order_rectification = s.investigated.to(s.rectifying, cond=_DECIDER, validators=ask.items_with_owner_and_date)
+    order_rectification = s.investigated.to(s.rectifying, cond=_DECIDER, validators=need.items_with_owner_and_date)
     send_as_clue = s.investigated.to(s.clue_filed, cond=[ask.is_discipline, *_DECIDER], validators=needs("reason"))
     file_case = s.case_filed.from_(
         *(s.investigated, s.clue_filed),
@@ -257,17 +270,17 @@ class AlertChart(HouseChart):
     )
     _back = {"cond": [*_DECIDER, ask.take_backs_left], "validators": needs("reason")}
     take_back = s.investigated.from_(s.clue_filed, s.case_filed, **_back, on=do.count_take_back) | s.investigated.to(
-        s.checking, **_back, on=[do.count_take_back, do.drop_findings]
+        s.signed, **_back, on=[do.count_take_back, do.drop_findings, do.dismiss_checkers, do.take_charge]
     )
     record_disposal = s.disposed.from_(
         *(s.rectifying, s.clue_filed, s.case_filed),
         cond=[ask.is_discipline, *_SUPERVISOR, ask.fourth_form_has_case],
-        validators=ask.forms_and_money,
+        validators=need.forms_and_money,
         on=do.dispose,
     )
     record_money = every(
         (s.rectifying, s.disposed, s.verifying, *_done),
-        {"cond": [ask.is_discipline, *_SUPERVISOR], "validators": ask.kind_and_fen},
+        {"cond": [ask.is_discipline, *_SUPERVISOR], "validators": need.kind_and_fen},
     )
     submit_proof = s.verifying.from_(
         *(s.disposed, s.rectifying),
@@ -283,12 +296,12 @@ class AlertChart(HouseChart):
     strike_off = s.verifying.to(
         s.rectifying,
         cond=[*_verifier, ask.work_is_left, ask.stages_left],
-        validators=[ask.number_of_items_left, needs("note")],
+        validators=[need.number_of_items_left, needs("note")],
         on=[do.count_stage, do.step_down],
     ) | s.verifying.to(
         s.resolved,
         cond=[*_verifier, ask.nothing_is_left],
-        validators=[ask.number_of_items_left, needs("note")],
+        validators=[need.number_of_items_left, needs("note")],
         on=[do.step_down, do.strike_off, do.end_freeze],
     )
 
@@ -317,13 +330,13 @@ class AlertChart(HouseChart):
     re_examine = s.rated.to(
         s.closed, cond=[*_sample, ask.verdict_agrees], validators=[_VERDICT, needs("opinion")], on=do.end_sample
     ) | s.rated.to(
-        s.checking,
+        s.signed,
         cond=[*_sample, ask.verdict_differs],
         validators=[_VERDICT, needs("opinion")],
         on=[do.unclear, do.dismiss_checkers, do.take_charge],
     )
     pass_look_back = s.rated.to(
-        s.closed, cond=[*_SUPERVISOR, ask.was_disposed, ask.is_not_decided_or_proof], validators=needs("note")
+        s.closed, cond=[*_SUPERVISOR, ask.is_not_sampled, ask.is_not_decided_or_proof], validators=needs("note")
     )
     auto_close = s.rated.to(s.closed, cond=[ask.is_system, ask.was_not_disposed, ask.is_not_sampled])
     reopen = s.checking.from_(

@@ -12,6 +12,7 @@ Who = Actor | None
 
 # A body that begins the check anew asks anew; what was before stands in the timeline.
 _OF_A_CHECK = {
+    "assignments": 0,
     "explanations": 0, "findings_by": None, "findings_returns": 0, "clearances": 0, "extensions": 0, "extension_by": None,
     "clearance_by": None, "clearance_reason": None, "clearance_scope": None, "clearance_until": None,
     "clearance_live": False, "papers_due": False, "sampled": False, "decided_by": None, "resolution": None,
@@ -84,7 +85,7 @@ def push_again(a: Any, actor: Who, facts: Facts) -> None:
 
 @effect()
 def take_charge(a: Any, actor: Any, facts: Facts) -> None:
-    """The acting body, at the level in charge or above it, is in charge from now on."""
+    """The acting body, the one in charge or one above it, is in charge from now on."""
     a.org_id, a.level = actor.org_id, min(a.level, actor.org_level)
 
 

@@ -14,17 +14,16 @@ from workflows.alert_record import (
     CLEARANCE_PAPERS,
     COLOURS,
     COUNTY,
-    FORMS,
     LIMITS,
     MAY_FOLLOW,
-    MONEY,
     PROVINCE,
     SERIOUS,
     TOWNSHIP,
     VERDICTS_OF,
+    WIDER,
     AlertRecord,
 )
-from workflows.base import Demand, Facts, Guard, MissingFact, guard
+from workflows.base import Facts, Guard, guard
 from workflows.calendar import months_after
 
 DISCIPLINE = frozenset({Role.TOWNSHIP_DISCIPLINE, Role.DISPATCHED_GROUP, Role.COUNTY_DISCIPLINE, Role.UPPER_DISCIPLINE})
@@ -225,10 +224,34 @@ def target_is_not_subject(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     return org is None or org not in {a.unit_org_id, *a.subject_org_ids, *(facts.get("excluded_org_ids") or ())}
 
 
+@guard("colour-too-serious")
+def target_takes_colour(a: AlertRecord, actor: Who, facts: Facts) -> bool:
+    """A village checks reminders alone."""
+    colour = facts.get("colour", a.colour)
+    return colour == "blue" or (facts.get("level") or a.level) <= TOWNSHIP
+
+
+@guard("other-branch")
+def target_fits(a: AlertRecord, actor: Who, facts: Facts) -> bool:
+    return target_is_not_subject.ask(a, actor, facts) and target_takes_colour.ask(a, actor, facts)
+
+
 @guard("two-people-needed")
 def checkers_are_enough(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     named = facts.get("checker_ids")
     return not named or len(set(named)) >= (2 if a.colour == "red" else 1)
+
+
+@guard("two-people-needed")
+def enough_check(a: AlertRecord, actor: Who, facts: Facts) -> bool:
+    """An alert may have become red after its checkers were named."""
+    return len(set(a.checker_ids)) >= (2 if a.colour == "red" else 1)
+
+
+@guard("assignments-spent", counter="assignments")
+def may_change_checkers(a: AlertRecord, actor: Who, facts: Facts) -> bool:
+    """Five times; and always where there are too few, which naming enough of them ends."""
+    return a.assignments < LIMITS["assignments"] or not enough_check.ask(a, actor, facts)
 
 
 @guard("recused-checkers")
@@ -248,7 +271,7 @@ def _below(counter: str) -> Guard:
     return Guard(ask, f"{counter}-spent", counter=counter)
 
 
-assignments_left, explanations_left, freezes_left = _below("assignments"), _below("explanations"), _below("freezes")
+explanations_left, freezes_left = _below("explanations"), _below("freezes")
 extensions_left, clearances_left = _below("extensions"), _below("clearances")
 findings_returns_left, take_backs_left = _below("findings_returns"), _below("take_backs")
 proof_returns_left, stages_left = _below("proof_returns"), _below("stages")
@@ -265,7 +288,7 @@ def urgings_are_spent(a: AlertRecord, actor: Who, facts: Facts) -> bool:
 
 @guard("evidence-only")
 def scope_fits_colour(a: AlertRecord, actor: Who, facts: Facts) -> bool:
-    return a.colour in CLEARANCE_MONTHS or facts.get("scope", "evidence") == "evidence" and not facts.get("until")
+    return a.colour in CLEARANCE_MONTHS or not (facts.get("scope") in WIDER or facts.get("until"))
 
 
 @guard("expiry-too-long")
@@ -293,9 +316,9 @@ def scope_still_fits(a: AlertRecord, actor: Who, facts: Facts) -> bool:
 @guard("papers-missing")
 def papers_are_complete(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     reason = str(facts.get("reason_code"))
-    if reason not in CLEARANCE_PAPERS or "papers" not in facts:
+    if reason not in CLEARANCE_PAPERS or facts.get("papers") is None:
         return True
-    return CLEARANCE_PAPERS[reason] - MAY_FOLLOW.get(reason, frozenset()) <= set(facts["papers"] or ())
+    return CLEARANCE_PAPERS[reason] - MAY_FOLLOW.get(reason, frozenset()) <= set(facts["papers"])
 
 
 @guard("nothing-owed", counter="papers_due")
@@ -364,12 +387,12 @@ def is_sampled(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     return a.sampled
 
 
-@guard("other-branch", counter="sampled")
+@guard("sampled", counter="sampled")
 def is_not_sampled(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     return not a.sampled
 
 
-@guard("not-struck-off")
+@guard("other-branch")
 def was_disposed(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     return a.resolution == "disposed"
 
@@ -432,53 +455,3 @@ def verdict_agrees(a: AlertRecord, actor: Who, facts: Facts) -> bool:
 @guard("other-branch")
 def verdict_differs(a: AlertRecord, actor: Who, facts: Facts) -> bool:
     return bool(facts.get("verdict", "") != a.verdict)
-
-
-# --- what a step needs -------------------------------------------------------------------------------------------
-
-
-def _check_items(facts: Facts) -> None:
-    items = facts.get("items")
-    if not items or not all(item.get("task") and item.get("owner") and item.get("due") for item in items):
-        raise MissingFact("items")
-
-
-def _check_fen(facts: Facts, *names: str) -> None:
-    for name in names:
-        fen = facts.get(name)
-        if not isinstance(fen, int) or isinstance(fen, bool) or fen < 0:
-            raise MissingFact(name)
-
-
-def _check_findings(facts: Facts) -> None:
-    """Facts, persons, amount. Nobody and nothing is an answer; silence is none."""
-    if not facts.get("findings"):
-        raise MissingFact("findings")
-    if facts.get("persons") is None:
-        raise MissingFact("persons")
-    _check_fen(facts, "amount")
-
-
-def _check_disposal(facts: Facts) -> None:
-    """`persons` may be empty, when a defect is mended and nobody is to blame; it is never left out."""
-    persons = facts.get("persons")
-    if persons is None or not all(one.get("person") and one.get("form") in FORMS for one in persons):
-        raise MissingFact("persons")
-    _check_fen(facts, *MONEY)
-
-
-def _check_money(facts: Facts) -> None:
-    if facts.get("kind") not in ("recovered", "returned"):
-        raise MissingFact("kind")
-    _check_fen(facts, "fen")
-
-
-def _check_items_left(facts: Facts) -> None:
-    _check_fen(facts, "items_left")
-
-
-items_with_owner_and_date = Demand("items_with_owner_and_date", ("items",), _check_items)
-forms_and_money = Demand("forms_and_money", ("persons", *MONEY), _check_disposal)
-findings_persons_and_amount = Demand("findings_persons_and_amount", ("findings", "persons", "amount"), _check_findings)
-number_of_items_left = Demand("number_of_items_left", ("items_left",), _check_items_left)
-kind_and_fen = Demand("kind_and_fen", ("kind", "fen"), _check_money)

@@ -163,7 +163,7 @@ ALERT_EVENT_LABELS: dict[AlertEvent, Label] = {
     AlertEvent.RATE: Label("评定预警", "record the verdict"),
     AlertEvent.REVISE_VERDICT: Label("更正评定", "revise the verdict"),
     AlertEvent.RE_EXAMINE: Label("抽查复评", "re-examine a sampled clearance"),
-    AlertEvent.PASS_LOOK_BACK: Label("回头看通过", "look-back passed"),
+    AlertEvent.PASS_LOOK_BACK: Label("回头看通过,办结", "look-back passed: closed"),
     AlertEvent.REOPEN: Label("重新核查", "reopen"),
     AlertEvent.AUTO_CLOSE: Label("到期办结", "closed by the clock"),
     AlertEvent.ESCALATE: Label("逾期上提一级", "limit passed: one level up"),
@@ -213,7 +213,8 @@ CLEARANCE_PAPERS: Mapping[str, frozenset[str]] = {
 CLEARANCE_REASONS = tuple(CLEARANCE_PAPERS)
 # Emergency works are done before the meeting: these may follow, within the days of AL-10.
 MAY_FOLLOW: Mapping[str, frozenset[str]] = {"emergency_works": frozenset({"minutes"})}
-SCOPES = ("evidence", "contract", "person_rule")  # what a clearance speaks of: this evidence, this contract, this person × rule
+WIDER = ("contract", "person_rule")
+SCOPES = ("evidence", *WIDER)  # what a clearance speaks of: this evidence, this contract, this person × rule
 CLEARANCE_MONTHS: Mapping[str, int] = {"yellow": 6, "blue": 12}  # longest life; red and orange none beyond the evidence
 FORMS = ("FORM_1", "FORM_2", "FORM_3", "FORM_4")  # 四种形态, of one person
 REOPEN_REASONS = ("new_evidence", "failed_look_back", "order_from_above")
@@ -327,7 +328,7 @@ ALERT_REFUSALS: Mapping[str, Label] = {
     "frozen": Label("已在暂停", "it is suspended already"),
     "form-4-needs-case": Label("第四种形态须先立案", "the fourth form needs a filed case"),
     "not-disposed": Label("尚未登记处置", "no disposal is on record"),
-    "not-struck-off": Label("不是销号的预警", "it was not struck off"),
+    "sampled": Label("已抽中复评,须由上级复评", "it was drawn to be examined again, one level up"),
     "not-sampled": Label("不在抽查范围", "it was not drawn for re-examination"),
     "verdict-contradicts": Label("评定与办理结果不符", "the verdict contradicts how it ended"),
     **{f"{name}-spent": Label(f"{zh}次数已用完", f"{en} too often") for name, zh, en in (

@@ -26,7 +26,7 @@ LENGTHENING = frozenset({"approve_extension", "hold_hearing", RECEIPT})
 class CaseEvent:
     """One entry of a case's timeline: what happened, when (aware), the state it left the case in, and its facts.
 
-    Facts read here: priority, level, simple, channel, anonymous, unreachable; days (approve_extension, approve_suspension,
+    Facts read here: what a limit asks for (`only_if`, `unless`, `variants`), as colour; priority, level, simple, channel, anonymous, unreachable; days (approve_extension, approve_suspension,
     hold_hearing); proof (deliver); decided_at, on (record_delivery: the instant of the event that made the paper, and the
     day on which it reached the petitioner, both as ISO text); co_org_ids (dispatch and the start of a new round);
     co_org_id (add_co_handler, co_report: the co-handling body); policy (on a system event: the id of the policy whose

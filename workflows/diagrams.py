@@ -25,11 +25,12 @@ def workflow_page(
     rests: Iterable[str] = (),
     deadlines: tuple[Row, Sequence[Row]] | None = None,
     messages: tuple[Row, Sequence[Row]] | None = None,
+    vocabulary: tuple[Row, Sequence[Row]] | None = None,
 ) -> str:
     """Markdown for docs/workflows: Mermaid diagram, states with what forces them on, transitions, reasons of refusal.
 
     timed: state → (time limit, event sent when it passes, or None). refusals: guard code → words. rests: closed states
-    that may still move. deadlines, messages: header and rows of two further tables, left out when None.
+    that may still move. deadlines, messages, vocabulary: header and rows of further tables, left out when None.
     """
     table = chart.table
     steps = sorted(table.steps, key=lambda step: list(states).index(step.source))
@@ -42,6 +43,7 @@ def workflow_page(
             ("state", "名称", "name", "kind", "forced on by"),
             [_state_row(state, label, table.finals, set(rests), timed) for state, label in states.items()],
         ),
+        *(() if vocabulary is None else ("## 词汇 Vocabulary", _grid(*vocabulary))),
         "## 流转 Transitions",
         "A row marked ↺ leaves the state as it is. Of several rows for one event the first that agrees is taken.",
         _grid(

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from dis import get_instructions
+from functools import cache
+from types import FunctionType
 from typing import Generic, TypeVar
 
-from workflows.base import StepTable
+from workflows.base import Guard, Step, StepTable
 
 SYSTEM = frozenset({"system"})
 
@@ -200,6 +203,62 @@ def _unassigned(chart: ChartDescription) -> Iterable[Finding]:
                         queue.append(edge.target)
         if not goes_up:
             yield Finding("unassigned-never-escalated", start)
+
+
+# --- what a walk has to remember ---------------------------------------------------------------------------------
+
+
+@cache
+def impersonal(step: Step) -> tuple[Guard, ...]:
+    """The step's guards that never look at the actor: when one refuses, nobody needs to be asked."""
+    return tuple(
+        each
+        for each in step.guards
+        if isinstance(each.ask, FunctionType) and all(op.argval != "actor" for op in get_instructions(each.ask))
+    )
+
+
+def _names_read(ask: FunctionType) -> set[str]:
+    """Names that a question uses, and those that the questions use which it asks in turn."""
+    names = set(ask.__code__.co_names)
+    for name in tuple(names):
+        other = ask.__globals__.get(name)
+        if isinstance(other, Guard):
+            other = other.ask
+        if isinstance(other, FunctionType) and other.__module__ == ask.__module__:
+            names |= _names_read(other)
+    return names
+
+
+def live_fields(
+    table: StepTable,
+    fields: Iterable[str],
+    unread: Iterable[Guard] = (),
+    besides: Mapping[str, set[str]] | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """State → fields that some guard may still read before they are set anew; the rest cannot change what is possible.
+
+    Without this a closed case would count once for every way in which it was once parked. fields: those that are told
+    apart. unread: guards that have nothing to remember in the walked world. besides: what an event's effects read of
+    their own.
+    """
+    besides, skipped = besides or {}, list(unread)
+    known = set(fields).union(*besides.values())
+    live: dict[str, set[str]] = {state: set() for state in table.states}
+    changed = True
+    while changed:
+        changed = False
+        for step in table.steps:
+            read = {each.counter for each in step.guards if each.counter} | besides.get(step.event, set())
+            for each in step.guards:
+                if isinstance(each.ask, FunctionType) and each not in skipped:
+                    read |= _names_read(each.ask)
+            resets = {name for change in step.effects for name in change.resets}
+            needed = (read & known) | (live[step.target] - resets)
+            if not needed <= live[step.source]:
+                live[step.source] |= needed
+                changed = True
+    return {state: tuple(sorted(names)) for state, names in live.items()}
 
 
 # --- the exhaustive walk -----------------------------------------------------------------------------------------

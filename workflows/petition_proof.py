@@ -8,15 +8,13 @@ Within a kind they are interchangeable, so a configuration keeps the kind and fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dis import get_instructions
 from functools import cache
-from types import FunctionType
 from typing import Any
 
-from workflows import petition_guards
+from workflows import explorer, petition_guards
 from workflows.actor import SYSTEM_ACTOR, Actor, Role
-from workflows.base import Facts, Guard, Step, StepTable
-from workflows.explorer import ChartDescription, Finding, Move, WalkReport, edges_of, inspect, walk
+from workflows.base import Facts, StepTable
+from workflows.explorer import ChartDescription, Finding, Move, WalkReport, edges_of, impersonal, inspect, walk
 from workflows.petition import RESTS, TABLE, TIMED, PetitionState
 
 HANDLING_STATES = frozenset({"dispatched", "return_requested", "signed", "handling", "suspended", "investigated"})
@@ -228,16 +226,6 @@ def moves(record: Sketch, table: StepTable = TABLE) -> Iterator[Move[Sketch]]:
                     yield Move(event, human, after, _fault(record, after, sent, event))
 
 
-@cache
-def impersonal(step: Step) -> tuple[Guard, ...]:
-    """The step's guards that never look at the actor: when one refuses, nobody needs to be asked."""
-    return tuple(
-        each
-        for each in step.guards
-        if isinstance(each.ask, FunctionType) and all(op.argval != "actor" for op in get_instructions(each.ask))
-    )
-
-
 def _fault(before: Sketch, after: Sketch, facts: Facts, event: str) -> str | None:
     if after.main_org_id is not None and after.main_org_id in after.past_org_ids:
         return "same-body-again"
@@ -251,18 +239,6 @@ def _fault(before: Sketch, after: Sketch, facts: Facts, event: str) -> str | Non
     return None
 
 
-def _names_read(ask: FunctionType) -> set[str]:
-    """Names that a question uses, and those that the questions use which it asks in turn."""
-    names = set(ask.__code__.co_names)
-    for name in tuple(names):
-        other = ask.__globals__.get(name)
-        if isinstance(other, Guard):
-            other = other.ask
-        if isinstance(other, FunctionType) and other.__module__ == ask.__module__:
-            names |= _names_read(other)
-    return names
-
-
 # By whom a case was handled before never opens anything to the people of this world, and windows never change.
 FORGOTTEN = {"past_org_ids", "past_handler_ids", "main_handler_id", "returned_org_ids"} | {
     *("due_at", "return_until", "rating_until", "review_until", "state")
@@ -270,29 +246,15 @@ FORGOTTEN = {"past_org_ids", "past_handler_ids", "main_handler_id", "returned_or
 
 
 def live_fields(table: StepTable) -> dict[str, tuple[str, ...]]:
-    """State → fields that some guard may still read before they are set anew; the rest cannot change what is possible.
-
-    Without this a closed case would count once for every way in which it was once parked.
-    """
-    fields = set(Sketch().__dict__) - FORGOTTEN
-    live: dict[str, set[str]] = {state: set() for state in table.states}
-    changed = True
-    while changed:
-        changed = False
-        for step in table.steps:
-            read = {each.counter for each in step.guards if each.counter}
-            for each in step.guards:
-                # The supervising offices of this world are never handlers, so that this guard has nothing to remember.
-                if isinstance(each.ask, FunctionType) and each is not petition_guards.did_not_handle:
-                    read |= _names_read(each.ask)
-            # Whether a body returned the case before decides whether it is designated now.
-            read |= {"returned"} if step.event == "dispatch" else set()
-            resets = {name for change in step.effects for name in change.resets}
-            needed = (read & (fields | {"returned"})) | (live[step.target] - resets)
-            if not needed <= live[step.source]:
-                live[step.source] |= needed
-                changed = True
-    return {state: tuple(sorted(names)) for state, names in live.items()}
+    """As `explorer.live_fields`, for the petition chart or a changed copy of it."""
+    return explorer.live_fields(
+        table,
+        set(Sketch().__dict__) - FORGOTTEN,
+        # The supervising offices of this world are never handlers, so that this guard has nothing to remember.
+        unread=[petition_guards.did_not_handle],
+        # Whether a body returned the case before decides whether it is designated now.
+        besides={"dispatch": {"returned"}},
+    )
 
 
 def _kind(record: Sketch, name: str) -> object:

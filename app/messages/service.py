@@ -28,17 +28,20 @@ from app.extensions import db
 from app.messages.models import InboxMessage, OutboxMessage
 from app.petitions.parties import parties_of
 from app.web import cursor_of, read_cursor
-from notifications.catalogue import ACCOUNT_SUBJECT, CATALOGUE, SECRET_TEMPLATES, SUBJECT, UNKNOWN, Words, notice_for
+from notifications.catalogue import ACCOUNT_SUBJECT, CATALOGUE, SECRET_TEMPLATES, SUBJECT, notice_for
 from notifications.channels.console import ConsoleChannel
 from notifications.channels.smtp import SmtpChannel
 from notifications.message import Channel, GiveUp, Message, Retry, Undelivered
+from notifications.notice import UNKNOWN, Words
 from workflows.petition import STATE_LABELS, PetitionState
 
 log = logging.getLogger("mingjian.outbox")
 
 PAGE = 100
 OF_A_CLUE = frozenset({"readers", "clue_heads"})
-OF_AN_ALERT = frozenset({"alert_org", "alert_unit"})
+OF_AN_ALERT = frozenset(
+    {"alert_body", "alert_above", "alert_checkers", "alert_unit", "alert_department", "rule_owner"}
+)
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=1)
@@ -237,9 +240,9 @@ def _inbox_row(
         "petition_id": row.petition_id,
         "at": now,
         "template": f"{row.template}.{row.audience}",
-        # Of a clue the inbox keeps nothing by which it could be told from another; of an alert no more than its limit.
+        # Of a clue the inbox keeps nothing by which it could be told from another; of an alert no more than its number and limit.
         "params": {} if row.audience in OF_A_CLUE
-        else {"due": row.params.get("due")} if row.audience in OF_AN_ALERT
+        else {name: row.params.get(name) for name in ("serial", "due")} if row.audience in OF_AN_ALERT
         else row.params,
     }
 

@@ -242,7 +242,7 @@ def test_a_sampled_clearance_is_examined_again_without_sight_of_the_first_verdic
     assert [one["facts"] for one in blind["timeline"] if one["event"] in ("rate", "approve_clearance")] == [{}, {}]
     walk.act("ningbo.discipline", alert, "re-examine", {"verdict": "A", "opinion": "批复无效"})
     after = walk.get("ningbo.discipline", f"/alerts/{alert}")
-    assert after["state"] == "checking" and [(one["verdict"], one["blind"]) for one in after["verdicts"]] == [("C", False), ("A", True)]
+    assert after["state"] == "signed" and [(one["verdict"], one["blind"]) for one in after["verdicts"]] == [("C", False), ("A", True)]
 
 
 def test_emergency_works_without_minutes_open_again_by_themselves(walk, later):

@@ -4,18 +4,17 @@ import string
 
 import pytest
 
+from notifications.alert_catalogue import ALERT, ALERT_OTHER
 from notifications.catalogue import (
-    ALERT,
     CATALOGUE,
     CLUE,
     OTHER,
     PETITION,
-    PLACEHOLDERS,
-    SECRET_PLACEHOLDERS,
     SECRET_TEMPLATES,
     audiences,
     notice_for,
 )
+from notifications.notice import PLACEHOLDERS, SECRET_PLACEHOLDERS
 from workflows.alert import AlertEvent
 from workflows.clue import ClueEvent
 from workflows.petition import STATE_LABELS, PetitionEvent
@@ -58,6 +57,26 @@ def test_what_readers_of_a_clue_are_told_names_no_clue_and_nothing_of_it(templat
 def test_the_reporter_hears_of_acceptance_and_result_and_of_no_other_step_of_a_clue(template):
     assert "petitioner" in audiences(template)
     assert [name for name in CLUE if "petitioner" in audiences(name)] == ["clue_accept", "clue_feedback"]
+
+
+def test_every_step_of_an_alert_has_an_entry_or_says_none():
+    assert set(ALERT) == {f"alert_{event}" for event in AlertEvent}
+    assert not set(ALERT) & set(ALERT_OTHER)
+
+
+def test_the_unit_hears_of_a_matter_and_never_of_an_alert_or_its_rule():
+    for notices in (*ALERT.values(), *ALERT_OTHER.values()):
+        for notice in notices:
+            assert notice.audience.startswith("alert_") or notice.audience == "rule_owner"
+            if notice.audience in ("alert_unit", "alert_department"):
+                assert not [word for word in ("预警", "线索", "查实", "立案", "规则", "消除", "违") if word in notice.zh]
+                assert not [word for word in ("alert", "clue", "rule", "suspicion") if word in notice.en.lower()]
+                assert "state" not in _placeholders(notice.zh)
+
+
+def test_the_unit_is_not_told_what_the_checkers_settle_among_themselves():
+    for event in ("dispatch", "sign", "report_findings", "confirm", "send_as_clue", "file_case", "rate", "escalate", "recuse"):
+        assert "alert_unit" not in audiences(f"alert_{event}")
 
 
 def test_no_other_template_takes_the_name_of_an_event():
@@ -118,8 +137,3 @@ def test_an_unknown_template_or_audience_has_no_text():
     assert notice_for("register", "co_orgs") is None
     with pytest.raises(KeyError):
         audiences("no_such_event")
-
-
-def test_every_step_of_an_alert_says_who_hears_of_it_and_names_no_alert():
-    assert set(ALERT) == {f"alert_{event}" for event in AlertEvent} | {"alert_file", "alert_recuse_checker"}
-    assert {name for notices in ALERT.values() for notice in notices for name in ("serial", "state") if f"{{{name}}}" in notice.zh + notice.en} == set()

@@ -1,12 +1,13 @@
 """An alert with nothing but what the chart reads, and the people around it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from workflows.actor import Actor, Role
 from workflows.alert import TABLE
+from workflows.alert_proof import Sketch
 
 VILLAGE, TOWN, COUNTY, CITY, PROVINCE, UNIT = (UUID(int=n) for n in (5, 4, 3, 2, 1, 9))
 ABOVE = {5: (TOWN, 4), 4: (COUNTY, 3), 3: (CITY, 2), 2: (PROVINCE, 1), 1: (None, None)}
@@ -14,50 +15,11 @@ TODAY = date(2026, 3, 2)
 
 
 @dataclass
-class Alert:
+class Alert(Sketch):
     """A red alert at the township, about a village."""
 
-    state: str = "filed"
-    colour: str = "red"
-    level: int = 4
     org_id: UUID | None = TOWN
     unit_org_id: UUID | None = UNIT
-    subject_org_ids: list[UUID] = field(default_factory=list)
-    cadre_level: int | None = 3
-    parent_id: UUID | None = None
-    flood: bool = False
-    checker_ids: list[UUID] = field(default_factory=list)
-    assignments: int = 0
-    explanations: int = 0
-    unexplained: bool = False
-    freeze: str | None = None
-    freeze_by: UUID | None = None
-    freezes: int = 0
-    extensions: int = 0
-    extension_by: UUID | None = None
-    findings_by: UUID | None = None
-    findings_returns: int = 0
-    clearance_by: UUID | None = None
-    clearance_reason: str | None = None
-    clearance_scope: str | None = None
-    clearance_until: date | None = None
-    clearances: int = 0
-    clearance_live: bool = False
-    papers_due: bool = False
-    sampled: bool = False
-    decided_by: UUID | None = None
-    disposed: bool = False
-    proof_by: UUID | None = None
-    proof_returns: int = 0
-    stages: int = 0
-    take_backs: int = 0
-    resolution: str | None = None
-    verdict: str | None = None
-    verdict_by: UUID | None = None
-    verdict_changes: int = 0
-    reopenings: int = 0
-    urgings: int = 0
-    overdue: bool = False
 
 
 def staff(role: Role, org: UUID, level: int, person: int, *, head: bool = False) -> Actor:

@@ -17,7 +17,9 @@ from tests.workflows.alert_world import (
     SECOND,
     TOWN,
     TWO,
+    UNIT,
     UNIT_CLERK,
+    VILLAGE,
     Alert,
     checking,
     send,
@@ -131,6 +133,19 @@ def test_a_county_without_townships_is_reached_in_one_step():
     assert (alert.level, alert.org_id) == (3, COUNTY)
 
 
+@pytest.mark.parametrize("given", [{"org_id": UNIT}, {"subject_org_ids": [TOWN]}, {"level": 5, "org_id": VILLAGE}])
+def test_a_receiver_that_may_not_have_it_is_passed_over(given):
+    alert = Alert(**given)
+    send(alert, "auto_dispatch", SYSTEM_ACTOR)
+    assert (alert.state, alert.org_id) == ("dispatched", TOWN if alert.level == 4 else COUNTY)
+    graver = checking(**{"colour": "blue", **given})
+    send(graver, "push_again", SYSTEM_ACTOR, colour="red")
+    assert (graver.state, graver.org_id, graver.colour) == ("dispatched", alert.org_id, "red")
+    top = Alert(level=1, org_id=UNIT)
+    send(top, "auto_dispatch", SYSTEM_ACTOR)
+    assert top.state == "external"
+
+
 def test_an_alert_that_becomes_graver_is_dispatched_again_and_checked_anew():
     alert = checking(colour="yellow", level=5)
     assert TABLE.refusal(alert, "add_evidence", SYSTEM_ACTOR, colour="red") == "graver-now"
@@ -241,7 +256,7 @@ def test_a_clue_that_came_to_nothing_is_taken_back_and_the_check_begins_again():
     alert = Alert("clue_filed", checker_ids=list(TWO), findings_by=CHECKER.person_id)
     send(alert, "take_back", HEAD)
     send(alert, "take_back", HEAD)
-    assert (alert.state, alert.findings_by) == ("checking", None)
+    assert (alert.state, alert.findings_by, alert.checker_ids) == ("signed", None, [])
     assert TABLE.refusal(Alert("case_filed", take_backs=2), "take_back", CITY_HEAD) == "take_backs-spent"
 
 
