@@ -153,10 +153,9 @@ ALERT: Mapping[str, tuple[Notice, ...]] = {
 
 # Messages that no event of the chart sends.
 ALERT_OTHER: Mapping[str, tuple[Notice, ...]] = {
-    # Raised, and not yet sent to anybody.
+    # Nobody hears of what was not sent out.
     "alert_file": NONE,
-    # Somebody who turned out to be kin leaves the check; the chart's own step tells who goes on.
-    "alert_recuse_checker": NONE,
+    "alert_recuse_checker": (_body("核查人有变动,请登录查看。", "the checkers have changed; please sign in."),),
     # One message for all the alerts of a packet; the serial number is the packet's.
     "alert_packet": (
         _body("一批预警已派发本单位,请于{due}前签收。", "a packet of alerts was sent to your body; sign by {due}."),

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4, uuid5
 
 import orjson
 from flask import current_app
-from sqlalchemy import Boolean, Integer, text
+from sqlalchemy import Boolean, Connection, Integer, text
 
 from app import clock
 from app.alerts.models import Alert
@@ -114,9 +114,9 @@ def fold_alerts(
 
 
 def push_alert(
-    key: str, rule: Raised, hits: Sequence[Hit], subjects: Subjects, money_fen: int | None = None
+    line: Connection, key: str, rule: Raised, hits: Sequence[Hit], subjects: Subjects, money_fen: int | None = None
 ) -> dict[str, str]:
-    """Fold one alert that a source outside sends, named by its key. money_fen: at stake in all. What came of it: see `Folded`.
+    """Fold one alert that a source outside sends, named by its key, with one statement over `line`. money_fen: at stake in all. What came of it: see `Folded`.
 
     Raises Unauthorised `unknown-source` and Problem `outside-source` (403) for a rule or a place that it may not speak of.
     """
@@ -124,7 +124,7 @@ def push_alert(
     page = list(_alerts(rule, grouped, None, {hits[0].alert_key: subjects}, None))
     if money_fen is not None:
         page[0][0]["money_fen"] = money_fen
-    found = db.session.execute(_PUSH, {"mac": source_mac(key), "given": _given(rule, page, None)}).one()
+    found = line.execute(_PUSH, {"mac": source_mac(key), "given": _given(rule, page, None)}).one()
     if found.outcome == "unknown-source":
         raise Unauthorised("unknown-source")
     if found.outcome == "outside-source":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import request
+from sqlalchemy import Connection
 
 from app.alerts.folding import Hit, Raised, Subjects, outside_row, push_alert
 from app.errors import Unauthorised
@@ -23,7 +24,7 @@ def key_of_request() -> str:
     return key
 
 
-def receive_alert(draft: Mapping[str, Any], key: str) -> dict[str, str]:
+def receive_alert(line: Connection, draft: Mapping[str, Any], key: str) -> dict[str, str]:
     """Fold what a source sends: with the same rule and key it is the same alert, with the same rows it says nothing new, so that
     sending it again is harmless. Raises Unauthorised `unknown-source` and Problem `outside-source` (403)."""
     rule = Raised(
@@ -38,4 +39,4 @@ def receive_alert(draft: Mapping[str, Any], key: str) -> dict[str, str]:
         for row in draft["evidence"]
     ]  # fmt: skip
     about = Subjects((), draft["companies"], draft["contracts"], draft["names"])
-    return push_alert(key, rule, hits, about, draft["money_fen"])
+    return push_alert(line, key, rule, hits, about, draft["money_fen"])

@@ -40,8 +40,8 @@ ANSWERING = "answer_alert"
 @alerts.doc(parameters=[intake.KEY_HEADER], security=[])
 def push_alert(draft: dict[str, Any]) -> Any:
     """Send one alert, as a source outside with a key. The same rule, key and rows a second time change nothing."""
-    with one_statement():
-        return intake.receive_alert(draft, intake.key_of_request())
+    with one_statement() as line:
+        return intake.receive_alert(line, draft, intake.key_of_request())
 
 
 @alerts.get("/alerts")

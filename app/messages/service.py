@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import load_only
 
 from app import clock
-from app.alerts.hearers import AUDIENCES, hearers_of_alerts
+from app.alerts.hearers import hearers_of_alerts
 from app.clues.hearers import hearers_of
 from app.config import Settings
 from app.database import SYSTEM, transaction
@@ -39,7 +39,9 @@ log = logging.getLogger("mingjian.outbox")
 
 PAGE = 100
 OF_A_CLUE = frozenset({"readers", "clue_heads"})
-OF_AN_ALERT = AUDIENCES
+OF_AN_ALERT = frozenset(
+    {"alert_body", "alert_above", "alert_checkers", "alert_unit", "alert_department", "rule_owner"}
+)
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=1)
@@ -238,9 +240,9 @@ def _inbox_row(
         "petition_id": row.petition_id,
         "at": now,
         "template": f"{row.template}.{row.audience}",
-        # Of a clue the inbox keeps nothing by which it could be told from another; of an alert no more than its limit.
+        # Of a clue the inbox keeps nothing by which it could be told from another; of an alert no more than its number and limit.
         "params": {} if row.audience in OF_A_CLUE
-        else {"due": row.params.get("due")} if row.audience in OF_AN_ALERT
+        else {name: row.params.get(name) for name in ("serial", "due")} if row.audience in OF_AN_ALERT
         else row.params,
     }
 

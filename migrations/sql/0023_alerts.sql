@@ -225,8 +225,8 @@ BEGIN
   ), before AS MATERIALIZED (
     SELECT (SELECT count(*) FROM ruled) + (SELECT count(*) FROM packed) AS n
   ), written AS (
-    INSERT INTO alerts AS a SELECT (t.row).* FROM told t CROSS JOIN before
-     WHERE t.clearance_id IS NULL AND before.n >= 0 ORDER BY t.fingerprint
+    INSERT INTO alerts AS a SELECT r.* FROM jsonb_populate_recordset(NULL::alerts, given->'alerts') r JOIN told t ON t.id = r.id CROSS JOIN before
+     WHERE t.clearance_id IS NULL AND before.n >= 0 ORDER BY r.fingerprint
     ON CONFLICT (fingerprint) WHERE current DO UPDATE SET
       current = a.closed_at IS NULL,
       seen_rows = CASE WHEN a.closed_at IS NULL
