@@ -8,6 +8,7 @@ from tests.app.alert_world import RULE, Subjects, hit
 from tests.app.test_alerts import Walk
 from tests.conftest import PASSWORD
 
+
 @pytest.fixture
 def walk(worker_app, db_session, client, as_staff):
     return Walk(worker_app, db_session, client, as_staff)
