@@ -120,6 +120,7 @@ def _register_routes(app: Flask) -> None:
     from app.papers.routes import papers
     from app.petitions.routes import petitions
     from app.privacy.routes import privacy
+    from app.records.routes import records
     from app.recusal.routes import recusal
     from app.signin.routes import signin
     from app.statistics.routes import statistics
@@ -130,7 +131,7 @@ def _register_routes(app: Flask) -> None:
     api.spec.options["security"] = [{"bearer": []}]
     for blueprint in (
         signin, petitions, clues, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers,
-        ledger, statistics,
+        ledger, statistics, records,
     ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api

@@ -31,11 +31,13 @@ def register_cli(app: Flask) -> None:
     from app.directory.commands import divisions, staff
     from app.ledger.commands import ledger
     from app.privacy.commands import retention
+    from app.records.commands import modules
     from app.statistics.commands import statistics
     from app.supervision.commands import calendar, worker
 
     for command in (
-        divisions, staff, calendar, demo, clock_group, contract, ledger, worker, retention, statistics, backup, restore,
+        divisions, staff, calendar, demo, clock_group, contract, ledger, modules, worker, retention, statistics, backup,
+        restore,
     ):  # fmt: skip
         app.cli.add_command(command)
 

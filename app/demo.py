@@ -53,15 +53,17 @@ demo = AppGroup("demo", help="The demonstration province.")
 def demo_load_command(some: bool) -> None:
     """Load what is missing of the demonstration province; refused in production."""
     from app.directory.demonstration import NotADemonstration, load
+    from app.records.commands import load_as_owner
 
     try:
         with owner_session() as session:
             loaded = load(session, divisions="some" if some else "all")
     except NotADemonstration as error:
         raise click.ClickException(str(error)) from error
+    datasets = load_as_owner()
     click.echo(
         f"Demonstration province: {loaded.divisions} divisions, {loaded.holiday_years} holiday years, "
-        f"{loaded.organisations} bodies, {loaded.persons} persons, {loaded.accounts} accounts added."
+        f"{loaded.organisations} bodies, {loaded.persons} persons, {loaded.accounts} accounts added; {len(datasets)} datasets in force."
     )
     click.echo("Next: `flask demo accounts` lists the accounts.")
 

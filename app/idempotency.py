@@ -82,8 +82,8 @@ def kept(key: str, body: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def once(about: UUID, draft: Mapping[str, Any], create: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """What `create` returns, or returned when this request about a petition or a clue was sent before. For requests whose
+def once(about: UUID | None, draft: Mapping[str, Any], create: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What `create` returns, or returned when this request (about a petition or a clue, or None) was sent before. For requests whose
     answer holds no text. Raises what `claim` raises."""
     key, body = key_of_request(), body_of({**draft, "path": request.path})
     if earlier := claim(key, body, about):

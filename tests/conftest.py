@@ -77,9 +77,11 @@ def cluster() -> Iterator[Any]:
 
             from app.directory import demonstration
             from app.extensions import db
+            from app.records.commands import load_files
 
             upgrade(directory=str(Path(__file__).parent.parent / "migrations"))
             demonstration.load(db.session, divisions="some")
+            load_files()
             db.session.commit()
             db.session.remove()
             db.engine.dispose()

@@ -30,6 +30,7 @@ from app.files import service as files
 from app.ledger import sequencing
 from app.ledger.keys import signer
 from app.messages.service import deliver_due
+from app.records.loading import load_batches
 from app.recusal.sweeps import sweep_recusals
 from app.statistics import publishing
 from app.supervision import sweeps
@@ -75,6 +76,7 @@ JOBS: tuple[Job, ...] = (
     Job("orders", 10, lambda stopping: sweeps.sweep_orders(stopping=stopping)),
     Job("calendar", 30, lambda stopping: sweeps.recompute_provisional(stopping=stopping)),
     Job("quarantine", 10, lambda stopping: files.scan_quarantined(stopping=stopping)),
+    Job("records", 2, lambda stopping: load_batches(stopping=stopping)),
     Job("ledger", 60, lambda stopping: sequencing.sequence(stopping=stopping)),
     Job("statistics", 60, lambda stopping: publishing.publish_due(stopping=stopping)),
     Job("uploads", 300, lambda stopping: files.tidy_uploads(stopping=stopping)),

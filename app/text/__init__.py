@@ -3,14 +3,15 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _HERE = Path(__file__).parent
 
 
 @cache
-def catalogue(name: str) -> dict[str, list[str]]:
-    """The catalogue `name` as {key: [zh, en]}."""
-    loaded: dict[str, list[str]] = json.loads((_HERE / f"{name}.json").read_text(encoding="utf-8"))
+def catalogue(name: str) -> dict[str, Any]:
+    """The catalogue `name` as {key: [zh, en]}, or by sections of such."""
+    loaded: dict[str, Any] = json.loads((_HERE / f"{name}.json").read_text(encoding="utf-8"))
     return loaded
 
 

@@ -101,6 +101,9 @@ PLAIN_REQUESTS: dict[str, tuple[str, str, Mapping[str, Any] | None]] = {
     "list_inbox": ("GET", "/inbox", None),
     "count_petitions": ("GET", "/statistics/petitions", None),
     "export_statistics": ("GET", "/statistics/petitions.csv", None),
+    "list_datasets": ("GET", "/datasets", None),
+    "list_record_sources": ("GET", "/record-sources", None),
+    "list_import_batches": ("GET", "/import-batches", None),
     "me": ("GET", "/auth/me", None),
     "print_dossier": ("GET", "/petitions/{external}/dossier", None),
 }
@@ -113,6 +116,10 @@ NOT_TRIED = {
         "get_division", "download_attachment", "describe_uploads", "describe_upload", "print_slip", "recover_receipts",
         "verify_paper", "get_head", "get_head_of_size", "list_ledger_keys", "list_logs", "prove_consistency", "prove_inclusion", "get_proof",
         "get_published_figures",
+    ),
+    "about datasets, held by tests/app/test_datasets.py and test_records.py": (
+        "get_dataset", "define_module", "open_record_source", "list_records", "push_records", "upload_batch", "get_import_batch",
+        "start_import_batch", "export_rejects",
     ),
     "needs a paper of the case, held by the tests of papers": ("print_paper", "record_delivery"),
     "continues what was tried": ("continue_upload", "show_upload", "resend_message"),
