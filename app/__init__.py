@@ -106,6 +106,7 @@ def _address(settings: Settings, role: DatabaseRole) -> str:
 
 
 def _register_routes(app: Flask) -> None:
+    from app.alerts.routes import alerts
     from app.clues.routes import clues
     from app.directory.routes import directory
     from app.files.routes import files
@@ -131,7 +132,7 @@ def _register_routes(app: Flask) -> None:
     api.spec.options["security"] = [{"bearer": []}]
     for blueprint in (
         signin, petitions, clues, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers,
-        ledger, statistics, records,
+        ledger, statistics, records, alerts,
     ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.supervision.models import Holiday, HolidayYear, PolicyOverride
+from workflows.alert_limits import ALERT_LIMITS
 from workflows.calendar import WorkCalendar
 from workflows.clue_limits import CLUE_LIMITS
 from workflows.deadlines import PolicyIndex
@@ -20,22 +21,29 @@ from workflows.policies import PRESETS, Policy, all_versions
 log = logging.getLogger("mingjian.limits")
 
 KEEP_SECONDS = 60
+_Kept = tuple[WorkCalendar, PolicyIndex, PolicyIndex, PolicyIndex]
 _kept: dict[str, Any] = {}
 
 
 def current() -> tuple[WorkCalendar, PolicyIndex]:
     """The calendar and every version of every limit of a petition, by the configured preset."""
-    calendar, petitions, _clues = _in_force()
+    calendar, petitions, _clues, _alerts = _in_force()
     return calendar, petitions
 
 
 def current_of_clues() -> tuple[WorkCalendar, PolicyIndex]:
     """The calendar and every version of every limit of a clue."""
-    calendar, _petitions, clues = _in_force()
+    calendar, _petitions, clues, _alerts = _in_force()
     return calendar, clues
 
 
-def _in_force() -> tuple[WorkCalendar, PolicyIndex, PolicyIndex]:
+def current_of_alerts() -> tuple[WorkCalendar, PolicyIndex]:
+    """The calendar and every version of every limit of an alert."""
+    calendar, _petitions, _clues, alerts = _in_force()
+    return calendar, alerts
+
+
+def _in_force() -> _Kept:
     preset = current_app.config["SETTINGS"].policy_preset
     if _kept.get("until", 0) < time.monotonic() or _kept.get("preset") != (
         preset,
@@ -43,7 +51,7 @@ def _in_force() -> tuple[WorkCalendar, PolicyIndex, PolicyIndex]:
     ):
         _kept.update(value=_read(preset), until=time.monotonic() + KEEP_SECONDS)
         _kept["preset"] = (preset, id(current_app._get_current_object()))
-    value: tuple[WorkCalendar, PolicyIndex, PolicyIndex] = _kept["value"]
+    value: _Kept = _kept["value"]
     return value
 
 
@@ -52,7 +60,7 @@ def forget() -> None:
     _kept.clear()
 
 
-def _read(preset: str) -> tuple[WorkCalendar, PolicyIndex, PolicyIndex]:
+def _read(preset: str) -> _Kept:
     notices: dict[int, dict[date, bool]] = {year: {} for year in db.session.scalars(select(HolidayYear.year))}
     for day, is_off in db.session.execute(select(Holiday.day, Holiday.is_off)):
         if day.year in notices:
@@ -62,10 +70,10 @@ def _read(preset: str) -> tuple[WorkCalendar, PolicyIndex, PolicyIndex]:
             PolicyOverride.preset == preset
         )
     ).all()
-    petitions, clues = (
-        PolicyIndex(all_versions(limits, _overrides(limits, rows))) for limits in (PRESETS[preset], CLUE_LIMITS)
+    petitions, clues, alerts = (
+        PolicyIndex(all_versions(limits, _overrides(limits, rows))) for limits in (PRESETS[preset], CLUE_LIMITS, ALERT_LIMITS)
     )
-    return WorkCalendar.from_notices(notices), petitions, clues
+    return WorkCalendar.from_notices(notices), petitions, clues, alerts
 
 
 def _overrides(limits: Iterable[Policy], rows: Any) -> tuple[Policy, ...]:

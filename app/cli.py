@@ -26,6 +26,7 @@ FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 
 def register_cli(app: Flask) -> None:
     """Add the commands to `flask`."""
+    from app.alerts.commands import alerts
     from app.backup.commands import backup, restore
     from app.demo import clock_group, demo
     from app.directory.commands import divisions, staff
@@ -37,7 +38,7 @@ def register_cli(app: Flask) -> None:
 
     for command in (
         divisions, staff, calendar, demo, clock_group, contract, ledger, modules, worker, retention, statistics, backup,
-        restore,
+        restore, alerts,
     ):  # fmt: skip
         app.cli.add_command(command)
 

@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-# `readers` are those on the list of a clue, `clue_heads` the heads of the body in charge of it.
-Audience = Literal["petitioner", "owner_org", "main_org", "co_orgs", "phone", "mailbox", "readers", "clue_heads"]
+# `readers` are those on the list of a clue, `clue_heads` the heads of the body in charge of it. `alert_org` is the body in charge
+# of an alert, `alert_unit` the unit that explains and sets right.
+Audience = Literal[
+    "petitioner", "owner_org", "main_org", "co_orgs", "phone", "mailbox", "readers", "clue_heads", "alert_org", "alert_unit"
+]
 
 PLACEHOLDERS = frozenset({"serial", "state", "due"})
 SECRET_PLACEHOLDERS = frozenset({"code", "password"})
@@ -375,7 +378,74 @@ CLUE: Mapping[str, tuple[Notice, ...]] = {
     "clue_message": (Notice("readers", "有新留言,请登录查看。", "There is a new word for you; please sign in."),),
 }
 
-CATALOGUE: Mapping[str, tuple[Notice, ...]] = {**PETITION, **OTHER, **CLUE}
+# Steps of an alert. Which one, and whom it is about, is told to whoever signs in.
+_SIGN_IN = Notice("alert_org", "有一条预警待签收,时限{due},请登录查看。", "An alert waits to be signed in by {due}; please sign in.")
+_STEP = Notice("alert_org", "一条预警有新进展,下一时限{due},请登录查看。", "An alert has moved; next limit {due}; please sign in.")
+_DECISION = Notice("alert_org", "一条预警有申请或结果待审批,时限{due},请登录查看。", "Something about an alert waits for its decision by {due}; please sign in.")
+_ASKED = Notice("alert_unit", "有事项需要本单位说明,时限{due},请登录查看。", "Your body is asked to explain something by {due}; please sign in.")
+_ORDERED = Notice("alert_unit", "有事项需要本单位整改,时限{due},请登录查看。", "Your body has something to set right by {due}; please sign in.")
+_PROVE = Notice("alert_unit", "有整改事项需要提交证明,时限{due},请登录查看。", "Proof is asked of your body by {due}; please sign in.")
+
+ALERT: Mapping[str, tuple[Notice, ...]] = {
+    # Nobody hears of what was not sent out, nor of what was muted in it.
+    "alert_file": NONE,
+    "alert_hold": NONE,
+    "alert_withdraw": NONE,
+    "alert_mute": NONE,
+    "alert_follow_parent": NONE,
+    "alert_dispatch": (_SIGN_IN,),
+    "alert_auto_dispatch": (_SIGN_IN,),
+    "alert_push_again": (_SIGN_IN,),
+    "alert_add_evidence": (_STEP,),
+    "alert_sign": NONE,
+    "alert_start_check": NONE,
+    "alert_assign_checkers": (_STEP,),
+    "alert_ask_explanation": (_ASKED,),
+    "alert_explain": (_STEP,),
+    "alert_drop_question": NONE,
+    "alert_lapse_explanation": (_STEP,),
+    "alert_request_freeze": (_DECISION,),
+    "alert_confirm_freeze": (_STEP,),
+    "alert_lift_freeze": (_STEP,),
+    "alert_lapse_freeze": (_STEP,),
+    "alert_request_extension": (_DECISION,),
+    "alert_approve_extension": (_STEP,),
+    "alert_refuse_extension": (_STEP,),
+    "alert_request_clearance": (_DECISION,),
+    "alert_approve_clearance": (_STEP,),
+    "alert_refuse_clearance": (_STEP,),
+    "alert_lapse_clearance": (_STEP,),
+    "alert_file_papers": (_STEP,),
+    "alert_reopen_unproved": (_STEP,),
+    "alert_expire_clearance": NONE,
+    "alert_report_findings": (_DECISION,),
+    "alert_return_findings": (_STEP,),
+    "alert_confirm": (_STEP,),
+    "alert_order_rectification": (_ORDERED,),
+    "alert_send_as_clue": NONE,
+    "alert_file_case": NONE,
+    "alert_take_back": (_STEP,),
+    "alert_record_disposal": (_PROVE,),
+    "alert_record_money": NONE,
+    "alert_submit_proof": (_DECISION,),
+    "alert_return_proof": (_ORDERED,),
+    "alert_strike_off": (_STEP,),
+    "alert_rate": NONE,
+    "alert_revise_verdict": NONE,
+    "alert_re_examine": (_STEP,),
+    "alert_pass_look_back": NONE,
+    "alert_reopen": (_STEP,),
+    "alert_auto_close": NONE,
+    "alert_escalate": (_SIGN_IN,),
+    "alert_recuse": (_SIGN_IN,),
+    "alert_acknowledge_external": NONE,
+    "alert_return_external": (_SIGN_IN,),
+    "alert_record_external_end": NONE,
+    "alert_urge_external": NONE,
+    "alert_end_external": NONE,
+}
+
+CATALOGUE: Mapping[str, tuple[Notice, ...]] = {**PETITION, **OTHER, **CLUE, **ALERT}
 SECRET_TEMPLATES = frozenset({"one_time_code", "one_time_password"})
 SUBJECT = Words("明鉴:信访事项提醒", "Mingjian: news of a case")
 ACCOUNT_SUBJECT = Words("明鉴:账号通知", "Mingjian: your account")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from statemachine import StateMachine
+from statemachine import State, StateMachine
 
 Facts = Mapping[str, Any]
 
@@ -131,6 +131,15 @@ def needs(*fields: str) -> Demand:
                 raise MissingFact(field)
 
     return Demand("needs_" + "_and_".join(fields), fields, check)
+
+
+def every(states: Iterable[State], facts: Mapping[str, Any]) -> Any:
+    """The same note, which leaves the state as it is, in each of the states."""
+    notes = [state.to(state, **facts) for state in states]
+    found = notes[0]
+    for note in notes[1:]:
+        found |= note
+    return found
 
 
 class HouseChart(StateMachine):

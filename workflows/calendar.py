@@ -125,10 +125,7 @@ class WorkCalendar:
     def add_months(self, start_day: date, n: int) -> Due:
         """The same day number n months later, else that month's last day, moved off rest days (Arts 202 and 203)."""
         _check(n)
-        months = start_day.year * 12 + start_day.month - 1 + n
-        year, month = divmod(months, 12)
-        last = calendar.monthrange(year, month + 1)[1]
-        return self._rolled(date(year, month + 1, min(start_day.day, last)))
+        return self._rolled(months_after(start_day, n))
 
     def add_quarters(self, start_day: date, n: int) -> Due:
         """The last day of the n-th quarter after the one in which start_day lies, moved off rest days (Art 203)."""
@@ -193,6 +190,13 @@ def shanghai_day(instant: datetime) -> date:
     """The date in Asia/Shanghai at this instant. Raises ValueError for a naive datetime."""
     _check_aware(instant)
     return instant.astimezone(SHANGHAI).date()
+
+
+def months_after(day: date, n: int) -> date:
+    """The same day number n months later, else that month's last day (民法典 Art 202), rest day or not."""
+    year, month = divmod(day.year * 12 + day.month - 1 + n, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return date(year, month + 1, min(day.day, last))
 
 
 def start_of_day(day: date) -> datetime:

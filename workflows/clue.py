@@ -7,15 +7,14 @@ The questions stand in `clue_guards`, the changes of the record in `clue_effects
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from statemachine import State
 from statemachine.states import States
 
 from workflows import clue_effects as do
 from workflows import clue_guards as ask
-from workflows.base import HouseChart, StepTable, needs
+from workflows.base import HouseChart, StepTable, every, needs
 from workflows.clue_guards import MAY_KNOW
 from workflows.clue_limits import CLUE_LIMITS
 from workflows.clue_record import (
@@ -56,15 +55,6 @@ _HANDLER = [ask.is_handler, ask.is_on_the_list, ask.is_not_recused]
 _FINALS = ("outside",)
 # Closed: nothing forces it on. The result is still to be reported (Art 18), and new evidence takes it up again.
 RESTS = frozenset({"archived"})
-
-
-def _every(states: Iterable[State], facts: Mapping[str, Any]) -> Any:
-    """The same note, which leaves the state as it is, in each of the states."""
-    notes = [state.to(state, **facts) for state in states]
-    found = notes[0]
-    for note in notes[1:]:
-        found |= note
-    return found
 
 
 class ClueChart(HouseChart):
@@ -227,12 +217,12 @@ class ClueChart(HouseChart):
     )
     # Whoever was left in charge must withdraw: never to nobody.
     _recused = (*_open, s.fed_back, s.archived)
-    recuse = _every(_recused, {"cond": [is_system, ask.has_a_body_above], "on": do.go_up}) | s.outside.from_(
+    recuse = every(_recused, {"cond": [is_system, ask.has_a_body_above], "on": do.go_up}) | s.outside.from_(
         *_recused, cond=is_system, on=do.leave
     )
     rise = (
-        _every(_open, _up)
-        | _every(_open, _urge)
+        every(_open, _up)
+        | every(_open, _urge)
         | s.outside.from_(*_open, cond=is_system, on=[do.leave, do.mark_overdue])
     )
 

@@ -17,7 +17,7 @@ from workflows.calendar import Due, WorkCalendar, shanghai_day, start_of_day
 from workflows.policies import Colour, Policy, Unit
 
 # Expiries of these clocks are no failing of the case: the system does on time, or late, what was due anyway.
-DONE_BY_SYSTEM = frozenset({"auto_register", "deliver"})
+DONE_BY_SYSTEM = frozenset({"auto_register", "deliver", "auto_dispatch"})
 RECEIPT = "record_delivery"
 LENGTHENING = frozenset({"approve_extension", "hold_hearing", RECEIPT})
 
@@ -47,7 +47,7 @@ class Deadline:
     started_at: instant from which the time counts, unless the paper of that instant was received later. raw: last day as
     counted, without extension, before it is moved off a rest day (None for hours). due_day: last day in time (None for hours). due_at: first instant too late.
     provisional: a holiday notice still to come may move it. paused_days: in the clock's own unit. extended_days:
-    calendar days. live: it still runs. paused: it runs, but the count stands still now and due_at is the latest end.
+    in the unit of the policy's extensions. live: it still runs. paused: it runs, but the count stands still now and due_at is the latest end.
     forces: the event the system sends at due_at, given the state the case is in; None when it sends none.
     met_at: when it was fulfilled or fell away; None while live and when it ended by expiry. breached: it ended late.
     """
@@ -109,7 +109,10 @@ class _Clock:
     breached: bool = False
 
     def due(self, calendar: WorkCalendar) -> Due:
-        due = _count(self.received_at or self.started_at, self.amount, self.unit, self.extended, self.paused, calendar)
+        extended, paused = self.extended, self.paused
+        if self.policy.extension_unit == "W":
+            extended, paused = 0, extended + paused
+        due = _count(self.received_at or self.started_at, self.amount, self.unit, extended, paused, calendar)
         return min((due, *(main.due(calendar) for main in self.within)), key=lambda end: end.at)
 
     def resume(self, day: date, calendar: WorkCalendar) -> None:
@@ -304,8 +307,9 @@ class _Reader:
         if policy.main:
             self.suspended_days = 0
         amount, unit = policy.amount_for(self.facts)
-        if policy.shorter:
-            amount = min(amount, _days(event) or amount)
+        if policy.shorter and (stated := _days(event)):
+            ways: list[tuple[int, Unit]] = [(amount, unit), (stated, "C")]
+            amount, unit = min(ways, key=lambda way: _count(event.at, *way, 0, 0, self.calendar).at)
         if policy.total_cap:
             amount = max(0, min(amount, policy.total_cap - self.suspended_days))
         counted = max((self.latest[name] for name in policy.counted_from if name in self.latest), default=event.at)
@@ -394,6 +398,8 @@ def remind_at(deadline: Deadline, calendar: WorkCalendar) -> datetime | None:
         return None
     if reminders.fraction:
         moments.append(deadline.due_at - (deadline.due_at - deadline.started_at) * reminders.fraction)
+    if reminders.days and deadline.due_day:
+        moments.append(start_of_day(deadline.due_day - timedelta(days=reminders.days)))
     if reminders.workdays and deadline.due_day:
         moments.append(start_of_day(calendar.workday_before(deadline.due_day, reminders.workdays)))
     return max(deadline.started_at, min(moments)) if moments else None

@@ -21,7 +21,7 @@ class Reminders:
     """When a limit is announced and which card it gives.
 
     fraction: announced when this part of the time is left (0 = not by fraction).
-    workdays: announced when this many working days are left (0 = not by days); the earlier of the two counts.
+    workdays, days: announced when this many working days, calendar days are left (0 = not by these); the earliest counts.
     before: colour from the announcement on. breach: colour once the limit has passed. None = no card.
     """
 
@@ -29,6 +29,7 @@ class Reminders:
     workdays: int
     before: Colour | None
     breach: Colour | None
+    days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ class Policy:
     after: only an expiry of one of these limits starts it (empty = any start).
     only_if, unless: facts that must be true, must not be true, at the start.
     pauses_on: what stops the count. pause_cap: most calendar days of pause (0 = no pause).
-    extension_cap: most calendar days that approved extensions may add.
-    shorter, total_cap: the start event may state fewer "days"; all runs of one round together never pass total_cap.
+    extension_cap: most days that approved extensions may add, calendar days unless `extension_unit` says working days.
+    shorter, total_cap: the start event may state fewer "days", and the earlier end counts; all runs of one round together never pass total_cap.
     main: a limit for handling; of several, those that started last rule, and whichever of these ends first forces.
     within_main: never later than the handling limits that rule when it starts.
     per_co_handler: one clock for each co-handling body.
@@ -108,6 +109,7 @@ class Policy:
     pauses_on: Literal["suspension", "hearing"] | None = None
     pause_cap: int = 0
     extension_cap: int = 0
+    extension_unit: Literal["C", "W"] = "C"
     shorter: bool = False
     total_cap: int = 0
     main: bool = False
@@ -123,6 +125,8 @@ class Policy:
             raise ValueError(f"{self.id}: {self.amount} {self.unit} is no period")
         if self.kind == "statutory" and not self.basis:
             raise ValueError(f"{self.id}: a statutory limit names its article")
+        if self.extension_unit == "W" and self.unit != "W":
+            raise ValueError(f"{self.id}: only a limit in working days is extended by working days")
         if self.kind == "statutory" and self.pauses_on == "suspension":
             raise ValueError(f"{self.id}: a statutory limit does not pause while a case is suspended")
 

@@ -104,6 +104,7 @@ _STRAYS = text(
     SELECT l.log, l.index FROM ledger_leaves l
      WHERE NOT EXISTS (SELECT 1 FROM petition_events e WHERE e.commitment = l.commitment)
        AND NOT EXISTS (SELECT 1 FROM clue_events e WHERE e.commitment = l.commitment)
+       AND NOT EXISTS (SELECT 1 FROM alert_events e WHERE e.commitment = l.commitment)
        AND NOT EXISTS (SELECT 1 FROM ledger_heads h WHERE h.entry = l.commitment)
      ORDER BY l.log, l.index
     """

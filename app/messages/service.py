@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import load_only
 
 from app import clock
+from app.alerts.hearers import hearers_of_alerts
 from app.clues.hearers import hearers_of
 from app.config import Settings
 from app.database import SYSTEM, transaction
@@ -37,6 +38,7 @@ log = logging.getLogger("mingjian.outbox")
 
 PAGE = 100
 OF_A_CLUE = frozenset({"readers", "clue_heads"})
+OF_AN_ALERT = frozenset({"alert_org", "alert_unit"})
 MAX_ATTEMPTS = 8
 FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=1)
@@ -136,6 +138,9 @@ def _claim(size: int, channels: Channels) -> _Page:
     )
     cases = parties_of(row.petition_id for row in rows)
     hearers = hearers_of(row.params["clue"] for row in rows if row.audience in OF_A_CLUE and "clue" in row.params)
+    told_of_alerts = hearers_of_alerts(
+        row.params["alert"] for row in rows if row.audience in OF_AN_ALERT and "alert" in row.params
+    )
     staff = staff_serving_at({org for row in rows for org in _orgs(row.audience, cases.get(row.petition_id))})
     inbox: list[dict[str, Any]] = []
     for row in rows:
@@ -143,6 +148,9 @@ def _claim(size: int, channels: Channels) -> _Page:
             if row.audience in OF_A_CLUE and notice_for(row.template, row.audience) is not None:
                 told = hearers.get((row.params["clue"], row.audience), [])
                 _spread(row, [one for one in told if str(one.id) != row.params["by"]], channels, page, inbox, now)
+            elif row.audience in OF_AN_ALERT and notice_for(row.template, row.audience) is not None:
+                people = told_of_alerts.get((row.params["alert"], row.audience), [])
+                _spread(row, [one for one in people if str(one.id) != row.params["by"]], channels, page, inbox, now)
             else:
                 _address(row, cases.get(row.petition_id), staff, channels, page, inbox, now)
         except (LookupError, ValueError, TypeError, AttributeError):
@@ -229,8 +237,10 @@ def _inbox_row(
         "petition_id": row.petition_id,
         "at": now,
         "template": f"{row.template}.{row.audience}",
-        # Of a clue the inbox keeps nothing by which it could be told from another.
-        "params": {} if row.audience in OF_A_CLUE else row.params,
+        # Of a clue the inbox keeps nothing by which it could be told from another; of an alert no more than its limit.
+        "params": {} if row.audience in OF_A_CLUE
+        else {"due": row.params.get("due")} if row.audience in OF_AN_ALERT
+        else row.params,
     }
 
 

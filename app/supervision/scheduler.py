@@ -22,6 +22,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock, housekeeping
+from app.alerts.sweep import sweep_alerts
 from app.clues.succession import pass_on_clues
 from app.clues.sweep import sweep_clues
 from app.database import SYSTEM, require_bound_role, transaction
@@ -70,6 +71,7 @@ JOBS: tuple[Job, ...] = (
     Job("deadlines", 5, lambda stopping: sweeps.sweep_due(stopping=stopping)),
     Job("recusals", 2, lambda stopping: sweep_recusals(stopping=stopping)),
     Job("clues", 10, lambda stopping: sweep_clues(stopping=stopping)),
+    Job("alerts", 2, lambda stopping: sweep_alerts(stopping=stopping)),
     Job("successions", 30, lambda stopping: pass_on_clues(stopping=stopping)),
     Job("merged", 5, lambda stopping: sweeps.sweep_merged(stopping=stopping)),
     Job("reminders", 10, lambda stopping: sweeps.send_reminders(stopping=stopping)),

@@ -104,8 +104,9 @@ class Attacked:
             ),
             {"clue": self.clue},
         )
+        self.alert = self._alert()
         session.commit()
-        self.marks = [SECRET, PHONE, self.case.id, accused.id, self.clue]
+        self.marks = [SECRET, PHONE, self.case.id, accused.id, self.clue, self.alert]
         strangers = {
             "nobody": {},
             # The web role may say that it is the system; its policies are not for it.
@@ -119,6 +120,45 @@ class Attacked:
             "another receipt": {"kind": "petitioner", "role": "petitioner", "reach": "receipt", "petition": str(uuid4()), "lo": "", "hi": ":"},
         }  # fmt: skip
         self.strangers = {name: {f"mj.{one}": given.get(one, "") for one in ACTOR} for name, given in strangers.items()}
+
+    def _alert(self):
+        """An alert about the office of the county, with a row in every table that hangs on it."""
+        rows = json.dumps({
+            "rules": [{"code": "GC-01", "version": 1, "document": {"name": SECRET}}],
+            "packets": [{"id": str(uuid4()), "rule_code": "GC-01", "rule_version": 1, "township": "330213007000", "run_id": str(uuid4()), "made_at": "2026-01-01"}],
+        })  # fmt: skip
+        alert, rules = str(uuid4()), ("alert_rules", "alert_packets")
+        for table, given in zip(rules, json.loads(rows).values(), strict=True):
+            self.session.execute(text(f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, :r)"), {"r": json.dumps(given)})
+        empty = self.session.execute(
+            text("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'alerts' AND is_nullable = 'NO'")
+        )
+        zero = {"ARRAY": [], "boolean": False, "integer": 0, "jsonb": [], "text": ""}
+        given = {name: zero.get(kind) for name, kind in empty} | {
+            "id": alert, "serial": "YJ-1", "place": "330213007213", "colour": "red", "state": "checking", "subject_names": [SECRET],
+            "raised_at": "2026-01-01", "screened_at": "2026-01-01", "current": True, "level": 4, "excluded_org_ids": [str(self.post("fenghua.office").org)],
+            "packet_id": json.loads(rows)["packets"][0]["id"], "rule_code": "GC-01", "rule_version": 1, "alert_key": SECRET,
+        }  # fmt: skip
+        self.session.execute(text("INSERT INTO alerts SELECT * FROM jsonb_populate_record(NULL::alerts, :r)"), {"r": json.dumps(given)})
+        who = self.post("shangtian.discipline")
+        values = {"alert": alert, "petition": self.case.id, "person": who.person, "org": who.org, "secret": SECRET}
+        for table, columns, row in (
+            ("alert_sources", "id, name, key_mac, rules, place", "gen_random_uuid(), :secret, 'mac', '{}', '33'"),
+            ("alert_evidence", "alert_id, row_id, dataset, part, content, added_at", ":alert, -1, 'x', '', jsonb_build_object('name', CAST(:secret AS text)), now()"),
+            ("alert_events", "id, alert_id, seq, at, clock_offset_seconds, event, to_state, actor_kind, actor_role, facts, salt, commitment",
+             "gen_random_uuid(), :alert, 1, now(), 0, 'file', 'filed', 'system', 'system', jsonb_build_object('x', CAST(:secret AS text)), '', sha256('alert')"),
+            ("alert_questions", "id, alert_id, org_id, question, asked_by, asked_at", "gen_random_uuid(), :alert, :org, :secret, :person, now()"),
+            ("alert_tasks", "id, alert_id, org_id, task, owner, due_on, ordered_at", "gen_random_uuid(), :alert, :org, :secret, 'x', now(), now()"),
+            ("alert_clearances", "id, alert_id, rule_code, reason, basis, papers, scope, asked_by, asked_org_id, asked_at",
+             "gen_random_uuid(), :alert, 'GC-01', 'x', :secret, '[]', 'evidence', :person, :org, now()"),
+            ("alert_verdicts", "id, alert_id, at, verdict, reason, account_id, org_id, blind", "gen_random_uuid(), :alert, now(), 'A', :secret, :person, :org, false"),
+            ("alert_disposals", "id, alert_id, at, person, form, account_id", "gen_random_uuid(), :alert, now(), :secret, 'FORM_1', :person"),
+            ("alert_money", "id, alert_id, at, kind, fen, account_id", "gen_random_uuid(), :alert, now(), 'amount', 5, :person"),
+            ("alert_links", "alert_id, petition_id, kind, found_at", ":alert, :petition, 'place', now()"),
+        ):  # fmt: skip
+            self.session.execute(text(f"INSERT INTO {table} ({columns}) SELECT {row}"), values)
+        self.session.execute(text("INSERT INTO alert_suppressions SELECT id, 'x', 'x', now() FROM alert_clearances"))
+        return alert
 
     def post(self, username):
         return self.session.execute(
@@ -268,6 +308,7 @@ CALLS = {
     "clue_is_seen": "SELECT 1 FROM unnest(%(ids)s::uuid[]) id WHERE clue_is_seen(id)",
     "clue_lets": "SELECT 1 WHERE false",  # see the test of what an id alone tells
     "clues_headed": "SELECT clues_headed()",
+    "colour_rank": "SELECT 1 WHERE false",  # reads no table
     "clues_read": "SELECT clues_read()",
     "clues_seen": "SELECT clues_seen()",
     "files_in_quarantine": "SELECT 1 WHERE files_in_quarantine() > 1000",  # a number for /metrics
@@ -281,6 +322,7 @@ CALLS = {
     "mj_wrote": "SELECT 1 WHERE mj_wrote(%(case)s)",
     "open_clue": "SELECT open_clue(jsonb_build_object('clue', jsonb_build_object('petition_id', %(case)s::text)), 'x')",
     "opening_in_force": "SELECT 1 FROM unnest(%(ids)s::uuid[] || %(case)s::uuid) id WHERE opening_in_force(id)",
+    "push_alert": "SELECT outcome FROM push_alert(%(secret)s, '{}') WHERE outcome <> 'unknown-source'",
     "receipt_petition": "SELECT 1 WHERE receipt_petition(%(serial)s, '%%') IS NOT NULL OR receipt_petition(%(serial)s, NULL) IS NOT NULL",
     "recoverable_petitions": "SELECT recoverable_petitions(x) FROM unnest(ARRAY['', '%%', NULL]) x",
     "search_petitions": "SELECT search_petitions(x, 200) FROM unnest(ARRAY[%(secret)s, '', '%%', '__', '请查明', NULL]) x",
@@ -465,6 +507,10 @@ def test_a_unique_number_can_not_be_probed_without_having_it(attacked, stranger)
     innocent = {
         "uq_petitions_serial": "79 random bits", "uq_papers_number": "needs a case that one sees; holds the serial number",
         "uq_villagers_phone_mac": "an HMAC under the secret key",
+        **dict.fromkeys(
+                ("ix_alerts_current", "uq_alerts_serial", "pk_alert_rules", "pk_alert_suppressions", "uq_alert_sources_key_mac"),
+                "the web role inserts no row there: only the functions that fold alerts do",
+            ),
     }  # fmt: skip
     names = attacked.catalogue(
         "SELECT i.relname, array_agg(a.attname::text) FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid "
@@ -472,7 +518,7 @@ def test_a_unique_number_can_not_be_probed_without_having_it(attacked, stranger)
         "WHERE x.indisunique AND c.relnamespace IN ('public'::regnamespace, 'sealed'::regnamespace) AND c.relrowsecurity "
         "GROUP BY 1"
     )
-    keyed = {"id", "petition_id", "clue_id", "opening_id", "paper_id", "outbox_id", "lifting_id"}
+    keyed = {"id", "petition_id", "clue_id", "opening_id", "paper_id", "outbox_id", "lifting_id", "alert_id"}
     assert {name for name, columns in names if not keyed & set(columns)} <= set(innocent)
     with attacked.as_(stranger) as web:
         probe = outcome(

@@ -5,6 +5,7 @@ import string
 import pytest
 
 from notifications.catalogue import (
+    ALERT,
     CATALOGUE,
     CLUE,
     OTHER,
@@ -15,6 +16,7 @@ from notifications.catalogue import (
     audiences,
     notice_for,
 )
+from workflows.alert import AlertEvent
 from workflows.clue import ClueEvent
 from workflows.petition import STATE_LABELS, PetitionEvent
 
@@ -116,3 +118,8 @@ def test_an_unknown_template_or_audience_has_no_text():
     assert notice_for("register", "co_orgs") is None
     with pytest.raises(KeyError):
         audiences("no_such_event")
+
+
+def test_every_step_of_an_alert_says_who_hears_of_it_and_names_no_alert():
+    assert set(ALERT) == {f"alert_{event}" for event in AlertEvent} | {"alert_file"}
+    assert {name for notices in ALERT.values() for notice in notices for name in ("serial", "state") if f"{{{name}}}" in notice.zh + notice.en} == set()
