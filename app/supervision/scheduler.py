@@ -33,6 +33,7 @@ from app.ledger.keys import signer
 from app.messages.service import deliver_due
 from app.records.loading import load_batches
 from app.recusal.sweeps import sweep_recusals
+from app.rules import running as rules
 from app.statistics import publishing
 from app.supervision import sweeps
 from app.supervision.models import JobRun
@@ -79,6 +80,8 @@ JOBS: tuple[Job, ...] = (
     Job("calendar", 30, lambda stopping: sweeps.recompute_provisional(stopping=stopping)),
     Job("quarantine", 10, lambda stopping: files.scan_quarantined(stopping=stopping)),
     Job("records", 2, lambda stopping: load_batches(stopping=stopping)),
+    Job("rules", 1, lambda stopping: rules.judge_changes(stopping=stopping)),
+    Job("nightly rules", 300, lambda stopping: rules.sweep_due(stopping=stopping)),
     Job("ledger", 60, lambda stopping: sequencing.sequence(stopping=stopping)),
     Job("statistics", 60, lambda stopping: publishing.publish_due(stopping=stopping)),
     Job("uploads", 300, lambda stopping: files.tidy_uploads(stopping=stopping)),
