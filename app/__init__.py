@@ -123,6 +123,7 @@ def _register_routes(app: Flask) -> None:
     from app.privacy.routes import privacy
     from app.records.routes import records
     from app.recusal.routes import recusal
+    from app.rules.routes import rules
     from app.signin.routes import signin
     from app.statistics.routes import statistics
     from app.supervision.routes import supervision
@@ -132,7 +133,7 @@ def _register_routes(app: Flask) -> None:
     api.spec.options["security"] = [{"bearer": []}]
     for blueprint in (
         signin, petitions, clues, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers,
-        ledger, statistics, records, alerts,
+        ledger, statistics, records, alerts, rules,
     ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api
