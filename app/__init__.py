@@ -125,6 +125,7 @@ def _register_routes(app: Flask) -> None:
     from app.privacy.routes import privacy
     from app.records.routes import records
     from app.recusal.routes import recusal
+    from app.rules.routes import rules
     from app.signin.routes import signin
     from app.statistics.routes import statistics
     from app.supervision.routes import supervision
@@ -134,7 +135,7 @@ def _register_routes(app: Flask) -> None:
     api.spec.options["security"] = [{"bearer": []}]
     for blueprint in (
         signin, petitions, clues, dossier, identity, privacy, recusal, supervision, directory, files, messages, papers,
-        ledger, statistics, records, alerts, inquiries,
+        ledger, statistics, records, alerts, inquiries, rules,
     ):  # fmt: skip
         api.register_blueprint(blueprint)
     app.extensions["contract"] = api

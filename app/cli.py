@@ -33,12 +33,13 @@ def register_cli(app: Flask) -> None:
     from app.ledger.commands import ledger
     from app.privacy.commands import retention
     from app.records.commands import modules
+    from app.rules.commands import rules
     from app.statistics.commands import statistics
     from app.supervision.commands import calendar, worker
 
     for command in (
         divisions, staff, calendar, demo, clock_group, contract, ledger, modules, worker, retention, statistics, backup,
-        restore, alerts,
+        restore, alerts, rules,
     ):  # fmt: skip
         app.cli.add_command(command)
 

@@ -22,6 +22,7 @@ from workflows.order import ORDER_EVENT_LABELS, ORDER_LABELS, ORDER_REFUSALS, OR
 from workflows.petition import EVENT_LABELS, RESTS, STATE_LABELS, TIMED, PetitionChart
 from workflows.petition_guards import REFUSALS
 from workflows.policies import NATIONAL, PRESETS, ZHEJIANG, Policy
+from workflows.rule import RULE_EVENT_LABELS, RULE_LABELS, RULE_REFUSALS, RuleChart
 
 ROOT = Path(__file__).parent.parent
 
@@ -65,7 +66,10 @@ def pages() -> dict[str, str]:
         OrderChart, ORDER_TIMED, title=Label("督办单", "Supervision order"), states=ORDER_LABELS, events=ORDER_EVENT_LABELS,
         refusals=ORDER_REFUSALS,
     )  # fmt: skip
-    return {"petition.md": page, "clue.md": clue, "alert.md": alert, "order.md": order}
+    rule = workflow_page(
+        RuleChart, {}, title=Label("规则", "Rule"), states=RULE_LABELS, events=RULE_EVENT_LABELS, refusals=RULE_REFUSALS,
+    )  # fmt: skip
+    return {"petition.md": page, "clue.md": clue, "alert.md": alert, "order.md": order, "rule.md": rule}
 
 
 def _heard(catalogue: Mapping[str, tuple[Notice, ...]]) -> list[tuple[str, str]]:

@@ -24,6 +24,12 @@ _ARRIVED = """
     UPDATE record_sources SET last_arrival_at = :at, watermark = greatest(watermark, (SELECT max(event_on) FROM {origin} s WHERE event_on <= :today))
      WHERE dataset = :dataset AND code = :source
 """
+# Villages whose records are other ones now: those of the rows that arrived, and those that a corrected row stood in before.
+_TOUCHED = """
+    INSERT INTO touched_groups (dataset, place, at)
+    SELECT :dataset, place, :at FROM (
+      SELECT place FROM {origin} s UNION SELECT place FROM records."{dataset}" WHERE source = :source AND superseded_at = :at) places
+"""
 # What an arriving row says beside its own fields; the rest is the table's own.
 ARRIVING = ("source_key", "place", "event_on", "withdrawn", "unreadable")
 
@@ -71,7 +77,7 @@ def fold(
 ) -> Folded:
     """Fold rows onto the current ones of `source`: the same content is left alone, another content becomes a new version and
     the old one ends at `at`; nothing is deleted. `origin` is SQL that gives the rows (ARRIVING and own_columns), each key once;
-    `values` are its parameters. The arrival of the source is noted.
+    `values` are its parameters. The arrival of the source is noted, and so are the villages that the rules have to judge anew.
 
     Two that fold rows of the same source at once wait for each other.
     """
@@ -83,6 +89,8 @@ def fold(
     total = int(db.session.scalar(count, values) or 0)
     arrived = {"at": at, "today": today, "dataset": dataset.code, "source": source, **values}
     db.session.execute(text(_ARRIVED.format(origin=origin)), arrived)
+    if written:
+        db.session.execute(text(_TOUCHED.format(origin=origin, dataset=dataset.code)), arrived)
     return Folded(written - corrected, corrected, total - written)
 
 

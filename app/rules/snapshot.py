@@ -55,6 +55,11 @@ def _copy(source: adbc.Connection, target: duck.duckdb.DuckDBPyConnection, datas
         target.unregister("arriving")
 
 
+# Policies let only the system actor read every record, and all tables are read as of one instant.
+_OPTIONS = r"-c mj.kind=system -c default_transaction_isolation=repeatable\ read -c default_transaction_read_only=on"
+
+
 def _plain(url: str) -> str:
-    """The address in the form that libpq knows."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    """The address in the form that libpq knows, for a session that acts as the system."""
+    plain = make_url(url).set(drivername="postgresql").update_query_dict({"options": _OPTIONS})
+    return plain.render_as_string(hide_password=False).replace("+", "%20")

@@ -36,6 +36,7 @@ from app.records.inbox import take_inbox
 from app.records.loading import load_batches
 from app.records.pulls import pull_due
 from app.recusal.sweeps import sweep_recusals
+from app.rules import running as rules
 from app.statistics import publishing
 from app.supervision import sweeps
 from app.supervision.models import JobRun
@@ -85,6 +86,8 @@ JOBS: tuple[Job, ...] = (
     Job("inbox", 10, lambda stopping: take_inbox(stopping=stopping)),
     Job("pulls", 30, lambda stopping: pull_due(stopping=stopping)),
     Job("records", 2, lambda stopping: load_batches(stopping=stopping)),
+    Job("rules", 1, lambda stopping: rules.judge_changes(stopping=stopping)),
+    Job("nightly rules", 300, lambda stopping: rules.sweep_due(stopping=stopping)),
     Job("ledger", 60, lambda stopping: sequencing.sequence(stopping=stopping)),
     Job("statistics", 60, lambda stopping: publishing.publish_due(stopping=stopping)),
     Job("uploads", 300, lambda stopping: files.tidy_uploads(stopping=stopping)),

@@ -104,6 +104,7 @@ PLAIN_REQUESTS: dict[str, tuple[str, str, Mapping[str, Any] | None]] = {
     "count_petitions": ("GET", "/statistics/petitions", None),
     "export_statistics": ("GET", "/statistics/petitions.csv", None),
     "list_datasets": ("GET", "/datasets", None),
+    "list_rules": ("GET", "/rules", None),
     "list_record_sources": ("GET", "/record-sources", None),
     "list_import_batches": ("GET", "/import-batches", None),
     "query_everything": (
@@ -128,6 +129,10 @@ NOT_TRIED = {
     "about datasets, held by tests/app/test_datasets.py and test_records.py": (
         "get_dataset", "define_module", "open_record_source", "list_records", "push_records", "upload_batch", "get_import_batch",
         "start_import_batch", "export_rejects", "renew_source_key", "close_record_source",
+    ),
+    "about rules, held by tests/app/test_rules.py": (
+        "draft_rule", "get_rule", "get_rule_precision", "check_rule", "try_rule", "preview_rule", "back_test_rule", "start_rule_shadow",
+        "approve_rule", "retire_rule",
     ),
     "needs a paper of the case, held by the tests of papers": ("print_paper", "record_delivery"),
     "continues what was tried": ("continue_upload", "show_upload", "resend_message"),
