@@ -50,10 +50,10 @@ def check(rule: Rule, datasets: Mapping[str, Dataset]) -> None:
             # Both would stand under one name, and the kind's would win without a word.
             if each.name in kind.adds(rule) or each.name in EVIDENCE_COLUMNS:
                 found.add(f"{where}.{each.name}", "reserved", value=each.name)
-    if rule.kind == "overdue" and rule.params["mode"] == "settle":
-        # All payments of a debtor are set against all that the debtor owes: both must be gathered by the same columns.
-        if set(rule.params["debtor"]) - {"place"} != set(rule.params["match"].values()) - {"place"}:
-            found.add("params.debtor", "not-the-matched-columns")
+    # All payments of a debtor are set against all that the debtor owes: both must be gathered by the same columns.
+    settles = rule.kind == "overdue" and rule.params["mode"] == "settle"
+    if settles and set(rule.params["debtor"]) - {"place"} != set(rule.params["match"].values()) - {"place"}:
+        found.add("params.debtor", "not-the-matched-columns")
     axis = kind.axis(rule)
     if base_type((datasets[rule.subject].columns | AREA_COLUMNS).get(axis, "")) != "string":
         # Groups that are judged anew are named by texts, which the records themselves have to carry.
