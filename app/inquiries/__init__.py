@@ -1,1 +1,1 @@
-"""One-click queries 一键查询 over all datasets, each on record with its purpose, and exculpation sheets 排除说明."""
+"""One-click queries 一键查询 over all datasets, each on record with its purpose."""

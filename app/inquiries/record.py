@@ -22,15 +22,15 @@ REVIEWERS = frozenset({Role.TOWNSHIP_DISCIPLINE, Role.COUNTY_DISCIPLINE, Role.UP
 # A petition that the asker does not see is one that does not exist.
 _PUT = text(
     """
-    INSERT INTO inquiries (id, at, account_id, role, org_id, division_code, what, subject_kind, subject, revealed, purpose,
-                           petition_id, alert_id, sheet_id, counts)
-    SELECT :id, :at, :account_id, :role, :org_id, :area, :what, :kind, :subject, :revealed, :purpose,
-           CAST(:petition_id AS uuid), CAST(:alert_id AS uuid), CAST(:sheet_id AS uuid), CAST(:counts AS jsonb)
+    INSERT INTO inquiries (id, at, account_id, role, org_id, division_code, subject_kind, subject, revealed, purpose,
+                           petition_id, alert_id, counts)
+    SELECT :id, :at, :account_id, :role, :org_id, :area, :kind, :subject, :revealed, :purpose,
+           CAST(:petition_id AS uuid), CAST(:alert_id AS uuid), CAST(:counts AS jsonb)
      WHERE CAST(:petition_id AS uuid) IS NULL OR EXISTS (SELECT 1 FROM petitions WHERE id = CAST(:petition_id AS uuid))
     """
 )
 _LIST = """
-    SELECT i.id, i.at, i.what, i.subject_kind, i.subject, i.revealed, i.purpose, i.petition_id, i.alert_id, i.sheet_id, i.counts,
+    SELECT i.id, i.at, i.subject_kind, i.subject, i.revealed, i.purpose, i.petition_id, i.alert_id, i.counts,
            i.role, i.account_id, a.name AS reader, o.name AS body
       FROM inquiries i JOIN staff_accounts a ON a.id = i.account_id JOIN organisations o ON o.id = i.org_id
      WHERE true {where} ORDER BY i.at DESC, i.id DESC LIMIT :most
@@ -39,16 +39,14 @@ _LIST = """
 
 @dataclass(frozen=True)
 class Use:
-    """One use: a `query`, the making of a `sheet`, or the `reading` of one."""
+    """One use of the records: about whom, why, and how much was found."""
 
-    what: str
     subject: Subject
     purpose: str
     petition_id: UUID | None
     alert_id: UUID | None
     revealed: bool
     counts: Mapping[str, int]
-    sheet_id: UUID | None = None
     id: UUID = field(default_factory=uuid4)
     at: datetime = field(default_factory=clock.now)
 
@@ -57,9 +55,9 @@ def put_on_record(use: Use, who: Identity) -> None:
     """Write the use down in the transaction that reads. Raises Unknown when it names a petition that the actor does not see."""
     row = {
         "id": use.id, "at": use.at, "account_id": who.actor.person_id, "role": who.actor.role, "org_id": who.actor.org_id,
-        "area": who.actor.scope.ljust(12, "0"), "what": use.what, "kind": use.subject.kind, "subject": use.subject.on_record,
+        "area": who.actor.scope.ljust(12, "0"), "kind": use.subject.kind, "subject": use.subject.on_record,
         "revealed": use.revealed, "purpose": use.purpose, "petition_id": use.petition_id, "alert_id": use.alert_id,
-        "sheet_id": use.sheet_id, "counts": as_json(use.counts),
+        "counts": as_json(use.counts),
     }  # fmt: skip
     if not db.session.execute(_PUT, row).rowcount:  # type: ignore[attr-defined]
         raise Unknown()

@@ -1,4 +1,4 @@
-"""Queries over all datasets, the record of their use, and exculpation sheets over HTTP."""
+"""Queries over all datasets, and the record of their use, over HTTP."""
 
 from typing import Any
 

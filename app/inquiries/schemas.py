@@ -1,4 +1,4 @@
-"""Shapes of queries, of the record of their use, and of exculpation sheets."""
+"""Shapes of queries and of the record of their use."""
 
 from marshmallow import fields, validate
 
@@ -83,14 +83,12 @@ class UseQuery(Schema):
 class UseView(Schema):
     id = fields.UUID()
     at = fields.AwareDateTime()
-    what = fields.String(validate=validate.OneOf(("query", "sheet", "reading")))
     subject_kind = fields.String()
     subject = fields.String(metadata={"description": "keyed hash, or the code of a village"})
     revealed = fields.Boolean(metadata={"description": "whether names were shown"})
     purpose = fields.String()
     petition_id = fields.UUID(allow_none=True)
     alert_id = fields.UUID(allow_none=True)
-    sheet_id = fields.UUID(allow_none=True)
     counts = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata={"description": "rows found by dataset"})
     account_id = fields.UUID()
     reader = fields.String()

@@ -1,21 +1,6 @@
--- One-click queries 一键查询 and exculpation sheets 排除说明: who asked the records about whom, when and why, and what a sheet says.
+-- One-click queries 一键查询: who asked the records about whom, when and why.
 
--- A sheet says which persons were compared by their keyed hashes and holds no name.
-CREATE TABLE exculpation_sheets (
-    id uuid CONSTRAINT pk_exculpation_sheets PRIMARY KEY,
-    number text NOT NULL CONSTRAINT uq_exculpation_sheets_number UNIQUE,
-    made_at timestamptz NOT NULL,
-    account_id uuid NOT NULL CONSTRAINT fk_exculpation_sheets_account_id REFERENCES staff_accounts,
-    org_id uuid NOT NULL CONSTRAINT fk_exculpation_sheets_org_id REFERENCES organisations,
-    division_code text COLLATE "C" NOT NULL,
-    petition_id uuid CONSTRAINT fk_exculpation_sheets_petition_id REFERENCES petitions,
-    result text NOT NULL,
-    content jsonb NOT NULL,
-    CONSTRAINT ck_exculpation_sheets_result CHECK (result IN ('nothing_found', 'found', 'cannot_exclude'))
-);
-CREATE INDEX ix_exculpation_sheets_place ON exculpation_sheets (division_code, made_at DESC, id DESC);
-
--- Each use of the records for one person, company or village, and each reading of a sheet. Appended, never changed.
+-- Each use of the records for one person, company or village. Appended, never changed.
 CREATE TABLE inquiries (
     id uuid CONSTRAINT pk_inquiries PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -23,26 +8,21 @@ CREATE TABLE inquiries (
     role text NOT NULL,
     org_id uuid NOT NULL CONSTRAINT fk_inquiries_org_id REFERENCES organisations,
     division_code text COLLATE "C" NOT NULL,
-    what text NOT NULL,
     subject_kind text NOT NULL,
     subject text NOT NULL,
     revealed boolean NOT NULL,
     purpose text NOT NULL,
     petition_id uuid CONSTRAINT fk_inquiries_petition_id REFERENCES petitions,
     alert_id uuid,
-    sheet_id uuid CONSTRAINT fk_inquiries_sheet_id REFERENCES exculpation_sheets,
     counts jsonb NOT NULL,
-    CONSTRAINT ck_inquiries_what CHECK (what IN ('query', 'sheet', 'reading')),
-    CONSTRAINT ck_inquiries_subject_kind CHECK (subject_kind IN ('person', 'company', 'place')),
-    CONSTRAINT ck_inquiries_sheet CHECK ((what = 'query') = (sheet_id IS NULL))
+    CONSTRAINT ck_inquiries_subject_kind CHECK (subject_kind IN ('person', 'company', 'place'))
 );
 CREATE INDEX ix_inquiries_place ON inquiries (division_code, at DESC, id DESC);
 CREATE INDEX ix_inquiries_account ON inquiries (account_id, at DESC, id DESC);
 CREATE INDEX ix_inquiries_petition_id ON inquiries (petition_id) WHERE petition_id IS NOT NULL;
 
-GRANT SELECT, INSERT ON inquiries, exculpation_sheets TO mj_web;
+GRANT SELECT, INSERT ON inquiries TO mj_web;
 ALTER TABLE inquiries ENABLE ROW LEVEL SECURITY;
-ALTER TABLE exculpation_sheets ENABLE ROW LEVEL SECURITY;
 
 -- Whoever may see records asks under their own name, about a case only if they see it.
 CREATE POLICY written ON inquiries FOR INSERT TO mj_web WITH CHECK (
@@ -59,21 +39,6 @@ CREATE POLICY seen ON inquiries FOR SELECT TO mj_web USING (
        OR (current_setting('mj.role', true) IN ('township_discipline', 'county_discipline', 'upper_discipline')
            AND (petition_id IS NULL OR EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id))))
   AND NOT mj_excluded(petition_id));
-
-CREATE POLICY written ON exculpation_sheets FOR INSERT TO mj_web WITH CHECK (
-  current_setting('mj.kind', true) = 'staff' AND account_id = nullif(current_setting('mj.person', true), '')::uuid
-  AND org_id = nullif(current_setting('mj.org', true), '')::uuid
-  AND current_setting('mj.role', true) IN ('township_discipline', 'dispatched_group', 'county_discipline', 'upper_discipline')
-  AND starts_with(division_code, current_setting('mj.lo', true))
-  AND (petition_id IS NULL OR EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id)));
--- A sheet belongs to the body that made it and to discipline commissions of the area; never to who must withdraw from its case.
-CREATE POLICY seen ON exculpation_sheets FOR SELECT TO mj_web USING (
-  current_setting('mj.kind', true) = 'staff'
-  AND division_code >= current_setting('mj.lo', true) AND division_code < current_setting('mj.hi', true)
-  AND (current_setting('mj.role', true) IN ('county_discipline', 'upper_discipline')
-       OR (org_id = nullif(current_setting('mj.org', true), '')::uuid
-           AND current_setting('mj.role', true) IN ('township_discipline', 'dispatched_group')))
-  AND (petition_id IS NULL OR EXISTS (SELECT 1 FROM petitions p WHERE p.id = petition_id)));
 
 -- Why somebody asked may repeat what the case said: it goes with the case. Who asked, when, and how much was found stays.
 CREATE FUNCTION erase_inquiries() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$

@@ -1,3 +1,3 @@
 DROP TRIGGER inquiries_are_erased ON petitions;
 DROP FUNCTION erase_inquiries();
-DROP TABLE inquiries, exculpation_sheets;
+DROP TABLE inquiries;

@@ -1,4 +1,4 @@
-"""Queries over all datasets on record, and exculpation sheets."""
+"""Queries over all datasets, on record."""
 
 from pathlib import Path
 

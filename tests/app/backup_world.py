@@ -26,7 +26,7 @@ _names = itertools.count()
 # What a check of the table wants.
 _FORCED: dict[str, Any] = {
     "kind": {"money_entries": "claimed", "papers": "handling_opinion", "data_requests": "correct"}, "amount_fen": 7,
-    "method": "in_person", "colour": "yellow", "what": {"case_reads": "identity", "inquiries": "query"},
+    "method": "in_person", "colour": "yellow", "what": "identity",
     "subject_kind": "person", "template": "file", "state": {"supervision_orders": "issued"},
     "status": {"attachments": "uploading", "outbox": "pending"}, "decision": "granted", "seq": 7, "org_id": {"exclusions": None},
     "actor_kind": "petitioner", "author_kind": "petitioner", "way": "named", "recovery_mac": {"identities": None},

@@ -32,7 +32,6 @@ CLEAR = {
     "public.data_requests": "kind decision ground",
     "public.deadlines": "key policy_id forces",
     "public.exclusions": "reason kin_scope",
-    "public.exculpation_sheets": "number division_code result content",
     "public.identity_grants": "role",
     "public.identity_openings": "role",
     "public.inbox": "template params",

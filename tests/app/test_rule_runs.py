@@ -116,7 +116,7 @@ def test_a_worker_killed_while_it_judges_neither_loses_nor_doubles_an_alert(worl
         judge(world)
     assert world.keys() == []
     assert judge(world).alerts == 3
-    assert [rule for rule, _ in world.keys()] == ["TT-01", "TT-02", "TT-03"]
+    assert [rule for rule, _ in world] == ["TT-01", "TT-02", "TT-03"]
 
 
 def test_a_worker_killed_in_the_middle_of_the_night_goes_on_with_the_rules_that_are_left(world, monkeypatch):
@@ -135,11 +135,11 @@ def test_a_worker_killed_in_the_middle_of_the_night_goes_on_with_the_rules_that_
     monkeypatch.setattr(running, "judge_all", killed)
     with pytest.raises(SystemExit), world.worker():
         running.sweep_due()
-    assert [rule for rule, _ in world.keys()] == ["TT-01"]
+    assert [rule for rule, _ in world] == ["TT-01"]
     with world.worker():
         assert running.sweep_due().done == 2
         assert running.sweep_due().done == 0
-    assert [rule for rule, _ in world.keys()] == ["TT-01", "TT-02", "TT-03"]
+    assert [rule for rule, _ in world] == ["TT-01", "TT-02", "TT-03"]
     assert seen == ["TT-01", "TT-02", "TT-02", "TT-03"]
 
 
