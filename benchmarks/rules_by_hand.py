@@ -67,7 +67,7 @@ UNION
 SELECT h.place || '|' || project_no, 'gc_start', s.row_id, colour, budget FROM hits h
 JOIN records.gc_start s ON s.place = h.place AND s.project = h.project_no WHERE s.superseded_at IS NULL AND NOT s.withdrawn
 """,
-    "LW-01": f"""
+    "LW-01": """
 WITH met AS (
   SELECT w.row_id, w.place, w.worker, w.work_date, w.amount, p.row_id AS post
   FROM records.lw_payroll w JOIN records.post p ON p.person = w.worker AND p.place = w.place
