@@ -68,6 +68,7 @@ class Settings:
     public_url: str
     var_dir: Path
     files_dir: Path
+    snapshot_dir: Path  # shared by web and worker: the records as they were when last copied
     records_inbox: Path | None
     records_pulls: Path | None
     ledger_key_file: Path | None
@@ -136,6 +137,7 @@ class Settings:
             ).rstrip("/"),
             var_dir=var_dir,
             files_dir=read.path("FILES_DIR", var_dir / "files"),
+            snapshot_dir=read.path("SNAPSHOT_DIR", var_dir / "snapshots"),
             records_inbox=read.path("RECORDS_INBOX", Path()) if read.given("RECORDS_INBOX") else None,
             records_pulls=read.path("RECORDS_PULLS", Path()) if read.given("RECORDS_PULLS") else None,
             ledger_key_file=read.ledger_key_file(required=mode == "production" and bool(urls["web"] or urls["worker"])),

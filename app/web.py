@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import importlib
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,6 +19,18 @@ from marshmallow import Schema as BaseSchema
 from webargs.flaskparser import FlaskParser
 
 from app.errors import Invalid, Problem
+
+
+class Later:
+    """A module that is loaded when something of it is first used. For what stands on libraries so large that a web process should
+    not hold them before somebody needs them."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(importlib.import_module(self._name), attribute)
+
 
 # A value of the very type of its field is written as it is.
 _AS_IT_IS = ((fields.String, str), (fields.Boolean, bool), (fields.Integer, int))

@@ -116,6 +116,7 @@ def clone(cluster: Any) -> Iterator[dict[str, str]]:
             "WORKER_DATABASE_URL": server.url("mj_worker", name),
             "OWNER_DATABASE_URL": server.url("mj_owner", name),
             "FILES_DIR": str(base / name),
+            "SNAPSHOT_DIR": str(base / f"{name}-snapshots"),
         }
     finally:
         _left.append(name)

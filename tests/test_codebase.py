@@ -3,6 +3,8 @@
 import ast
 import importlib.metadata
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -198,3 +200,15 @@ def test_migrations_go_down_to_nothing_and_up_again(app, database):
     assert set(inspect(engine).get_table_names()) == before
     engine.dispose()
     assert differences(database["OWNER_DATABASE_URL"]) == []
+
+
+@pytest.mark.slow
+def test_a_web_process_holds_no_engine_of_rules_before_somebody_works_on_rules():
+    settings = '{"MINGJIAN_MODE": "test", "SECRET_KEY": "x" * 40, "DATABASE_URL": "postgresql://mj_web@127.0.0.1:1/none"}'
+    program = (
+        "import sys; from app import create_app; from app.config import Settings; "
+        f"create_app(Settings.from_environment({settings}), role='web'); "
+        "print(sorted({'ibis', 'duckdb', 'pyarrow', 'adbc_driver_postgresql'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert told.stdout.splitlines()[-1] == "[]"

@@ -105,7 +105,7 @@ def did_not_write(rule: RuleRecord, actor: Actor | None, _facts: Any) -> bool:
 @guard("no-shadow-run")
 def has_run_without_consequence(_rule: RuleRecord, _actor: Actor | None, facts: Any) -> bool:
     """Whether it has run over all records since it was allowed to, without a fault; known only where the door looked."""
-    return facts.get("shadow_runs", 1) > 0
+    return bool(facts.get("shadow_runs", 1) > 0)
 
 
 @guard("only-with-a-newer-version", who=APPROVERS)

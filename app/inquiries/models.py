@@ -1,7 +1,6 @@
 """Who asked the records about whom."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Text, text

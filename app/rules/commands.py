@@ -1,12 +1,14 @@
 """`flask rules`: what an operator does with rules."""
 
+from __future__ import annotations
+
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
@@ -17,11 +19,15 @@ from app.cli import settings
 from app.database import SYSTEM, transaction
 from app.errors import Problem
 from app.extensions import db
-from app.rules.catalogue import Running
-from app.rules.judging import Found, Moment
-from app.rules.loading import load_rules
-from app.rules.running import sweep
+from app.web import Later
 from detection.shipped import rule_documents
+
+if TYPE_CHECKING:
+    from app.rules.catalogue import Running
+    from app.rules.judging import Found
+
+# Every process knows the commands; only these need the large libraries behind them.
+judging, loading, running = (Later(f"app.rules.{name}") for name in ("judging", "loading", "running"))
 
 rules = AppGroup("rules", help="Rules that look for what does not fit in the records.")
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -57,7 +63,7 @@ def load_files(paths: tuple[Path, ...] = ()) -> Counter[str]:
     documents = [one for path in paths for one in _documents(path)] if paths else list(rule_documents().values())
     try:
         with transaction(SYSTEM):
-            return load_rules(documents)
+            return loading.load_rules(documents)
     except Problem as error:
         faults = "".join(f"\n  {place}: {'; '.join(codes)}" for place, codes in error.more.get("errors", {}).items())
         raise click.ClickException(f"the rules can not be loaded: {error.slug}{faults}") from error
@@ -83,10 +89,10 @@ def rules_sweep_command(as_of: datetime | None, known_on: datetime | None) -> No
     if as_of or known_on:
         day = as_of or known_on
         assert day is not None
-        moment = Moment(day.date(), known_on.date() if known_on else None)
+        moment = judging.Moment(day.date(), known_on.date() if known_on else None)
     begun = time.monotonic()
     with _as_owner():
-        report = sweep(moment, told=_tell)
+        report = running.sweep(moment, told=_tell)
     click.echo(f"{report.done} rules in {time.monotonic() - begun:.1f} s: {report.alerts} alerts; {report.failed} rules failed.")
     click.echo("Next: the worker sends the new alerts out.")
 

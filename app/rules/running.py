@@ -59,7 +59,7 @@ class RuleReport:
 
 def snapshot_folder() -> Path:
     """Where the snapshots lie that all processes of this machine read."""
-    folder: Path = current_app.config["SETTINGS"].var_dir / "snapshots"
+    folder: Path = current_app.config["SETTINGS"].snapshot_dir
     return folder
 
 

@@ -51,7 +51,7 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     if given["mode"] == "done":
         known = known & ~is_unreadable(subject, given["done"])
         asked.append(given["done"])
-    unjudged = (cannot_judge(subject.filter(~known), f"missing:{','.join(asked)}"),)
+    unjudged: tuple[ir.Table, ...] = (cannot_judge(subject.filter(~known), f"missing:{','.join(asked)}"),)
     subject = subject.filter(known)
     if given["mode"] == "done":
         return Hits(_done(subject, given, tables.judged_on(rule.subject)), unjudged=unjudged)
@@ -70,7 +70,7 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     rows = {"settle": _settle, "gap": _gap, "accrual": _accrual}[given["mode"]](rows, given, until)
     # What seems to be owed may have been paid with an amount that nobody can read.
     doubtful = rows._unread.fill_null(0) > 0
-    unjudged += (cannot_judge(rows.filter(doubtful), f"missing:{given['paid_amount'] or given['paid']}"),)
+    unjudged = (*unjudged, cannot_judge(rows.filter(doubtful), f"missing:{given['paid_amount'] or given['paid']}"))
     made = ("_paid", "_times", "_unread", *(f"_s{i}" for i in range(len(pairs))))
     return Hits(rows.filter(~doubtful).drop(*made), evidence, unjudged)
 

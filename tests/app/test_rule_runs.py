@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app import create_app
+from app.extensions import db
 from app.rules import running
 from app.rules.commands import load_files
 from app.rules.judging import Moment
@@ -55,6 +56,7 @@ def changed(**more):
 def test_shipped_rules_are_tried_and_put_into_force_and_loading_them_again_changes_nothing(database, db_session):
     with create_app(settings_for(database), role="owner").app_context():
         first, second = load_files(), load_files()
+        db.engine.dispose()
     assert dict(first) == {"new": len(rule_documents())}
     assert dict(second) == {"unchanged": len(rule_documents())}
     assert db_session.scalars(text("SELECT DISTINCT state FROM rule_versions")).all() == ["live"]
@@ -116,7 +118,7 @@ def test_a_worker_killed_while_it_judges_neither_loses_nor_doubles_an_alert(worl
         judge(world)
     assert world.keys() == []
     assert judge(world).alerts == 3
-    assert [rule for rule, _ in world] == ["TT-01", "TT-02", "TT-03"]
+    assert [rule for rule, _ in world.keys()] == ["TT-01", "TT-02", "TT-03"]  # noqa: SIM118
 
 
 def test_a_worker_killed_in_the_middle_of_the_night_goes_on_with_the_rules_that_are_left(world, monkeypatch):
@@ -135,11 +137,11 @@ def test_a_worker_killed_in_the_middle_of_the_night_goes_on_with_the_rules_that_
     monkeypatch.setattr(running, "judge_all", killed)
     with pytest.raises(SystemExit), world.worker():
         running.sweep_due()
-    assert [rule for rule, _ in world] == ["TT-01"]
+    assert [rule for rule, _ in world.keys()] == ["TT-01"]  # noqa: SIM118
     with world.worker():
         assert running.sweep_due().done == 2
         assert running.sweep_due().done == 0
-    assert [rule for rule, _ in world] == ["TT-01", "TT-02", "TT-03"]
+    assert [rule for rule, _ in world.keys()] == ["TT-01", "TT-02", "TT-03"]  # noqa: SIM118
     assert seen == ["TT-01", "TT-02", "TT-02", "TT-03"]
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from app.records.sheets.base import Sheet, SheetError
-from app.records.sheets.columns import ParquetSheet
 from app.records.sheets.delimited import DelimitedSheet
 from app.records.sheets.lines import NdjsonSheet
 from app.records.sheets.workbook import WorkbookSheet
@@ -53,6 +52,9 @@ def open_sheet(path: Path, name: str, *, sheet: str | None = None) -> Sheet:
     if kind == "zip" and says in ("xlsx", "old-excel"):
         return WorkbookSheet(path, sheet)
     if kind == says == "parquet":
+        # The library behind it is large, and the web process must stay small.
+        from app.records.sheets.columns import ParquetSheet
+
         return ParquetSheet(path)
     if kind == "text" and says == "csv":
         if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower().startswith((b"<html", b"<!doctype", b"<?xml", b"<table")):
