@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from detection.bounds import require_bounded
 from detection.definitions import Name
@@ -59,6 +59,11 @@ class Lookup:
     field: str | None
     same_place: bool
 
+    @property
+    def made_of(self) -> set[str]:
+        """The columns of the subject that it needs."""
+        return {ours for _, ours in self.match}
+
 
 @dataclass(frozen=True)
 class Derivation:
@@ -67,6 +72,14 @@ class Derivation:
     name: str
     op: str
     of: tuple[Any, ...]
+
+    @property
+    def made_of(self) -> set[str]:
+        """The columns of the subject that it needs."""
+        return {each for each in self.of if isinstance(each, str)}
+
+
+_Made = TypeVar("_Made", Lookup, Derivation)
 
 
 @dataclass(frozen=True)
@@ -145,8 +158,8 @@ def read_rule(document: object) -> Rule:
         kind=str(document.get("kind")),
         subject=str(document.get("subject")),
         where=where,
-        lookups=_lookups(document.get("lookups", {}), found),
-        derive=_derivations(document.get("derive", {}), found),
+        lookups=_in_order(_lookups(document.get("lookups", {}), found), "lookups", found),
+        derive=_in_order(_derivations(document.get("derive", {}), found), "derive", found),
         params=params,
         key=tuple(identity),
         colour=_colours(document.get("colour"), found),
@@ -158,6 +171,19 @@ def read_rule(document: object) -> Rule:
     )
     found.done()
     return rule
+
+
+def _in_order(columns: tuple[_Made, ...], at: str, found: Findings) -> tuple[_Made, ...]:
+    """Each column after those that it is made of: a document that was stored keeps no order of its keys."""
+    ordered: dict[str, _Made] = {}
+    waiting = {each.name: each for each in columns}
+    while waiting:
+        ready = [name for name, each in waiting.items() if not (each.made_of - {name}) & waiting.keys()]
+        if not ready:
+            found.add(at, "made-of-each-other", value=",".join(sorted(waiting)))
+            return columns
+        ordered |= {name: waiting.pop(name) for name in sorted(ready)}
+    return tuple(ordered.values())
 
 
 def _lookups(raw: object, found: Findings) -> tuple[Lookup, ...]:

@@ -19,14 +19,15 @@ from workflows.actor import Role
 
 # Who may look at the record; which rows of it, the policy says. The same as with reads of cases.
 REVIEWERS = frozenset({Role.TOWNSHIP_DISCIPLINE, Role.COUNTY_DISCIPLINE, Role.UPPER_DISCIPLINE, Role.AUDITOR})
-# A petition that the asker does not see is one that does not exist.
+# A petition or an alert that the asker does not see is one that does not exist.
 _PUT = text(
     """
     INSERT INTO inquiries (id, at, account_id, role, org_id, division_code, subject_kind, subject, revealed, purpose,
                            petition_id, alert_id, counts)
     SELECT :id, :at, :account_id, :role, :org_id, :area, :kind, :subject, :revealed, :purpose,
            CAST(:petition_id AS uuid), CAST(:alert_id AS uuid), CAST(:counts AS jsonb)
-     WHERE CAST(:petition_id AS uuid) IS NULL OR EXISTS (SELECT 1 FROM petitions WHERE id = CAST(:petition_id AS uuid))
+     WHERE (CAST(:petition_id AS uuid) IS NULL OR EXISTS (SELECT 1 FROM petitions WHERE id = CAST(:petition_id AS uuid)))
+       AND (CAST(:alert_id AS uuid) IS NULL OR EXISTS (SELECT 1 FROM alerts WHERE id = CAST(:alert_id AS uuid)))
     """
 )
 _LIST = """
@@ -52,7 +53,7 @@ class Use:
 
 
 def put_on_record(use: Use, who: Identity) -> None:
-    """Write the use down in the transaction that reads. Raises Unknown when it names a petition that the actor does not see."""
+    """Write the use down in the transaction that reads. Raises Unknown when it names a petition or an alert that the actor does not see."""
     row = {
         "id": use.id, "at": use.at, "account_id": who.actor.person_id, "role": who.actor.role, "org_id": who.actor.org_id,
         "area": who.actor.scope.ljust(12, "0"), "kind": use.subject.kind, "subject": use.subject.on_record,

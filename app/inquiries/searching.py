@@ -31,7 +31,7 @@ def query_everything(draft: dict[str, Any], who: Identity) -> dict[str, Any]:
     searched = [code for code, dataset in coverage.datasets.items() if columns_of(dataset, subject.kind)]
     rows = _find(subject, [coverage.datasets[code] for code in searched], reveal=draft["reveal"])
     counts = {code: found[0]["found"] for code, found in rows.items()}
-    use = Use("query", subject, draft["purpose"], draft["petition_id"], draft["alert_id"], revealed=draft["reveal"], counts=counts)
+    use = Use(subject, draft["purpose"], draft["petition_id"], draft["alert_id"], revealed=draft["reveal"], counts=counts)
     put_on_record(use, who)
     area = subject.key if subject.kind == "place" else who.actor.scope
     return {

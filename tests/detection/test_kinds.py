@@ -347,3 +347,13 @@ def test_alike_records_collide_within_the_days_and_not_beyond(datasets: Mapping[
     ]
     alerts, _ = found(datasets, document, {"journal": rows}, touched=touched)
     assert {key: value[2] for key, value in alerts.items()} == {"near": [1, 2]}
+
+
+def test_columns_are_made_in_the_order_of_their_needs_whatever_the_order_of_the_keys(datasets: Mapping[str, Dataset]) -> None:
+    derive = {"a": {"op": "times", "of": ["z", 2]}, "z": {"op": "times", "of": ["amount", 3]}}
+    document = a_rule("threshold", "journal", {"when": {"field": "a", "op": ">", "value": 5}}, ["voucher_no"], derive=derive, money="a")
+    assert found(datasets, document, {"journal": [payment("1", 1, "x")]})[0] == {"1": ("red", 6, [1])}
+    circle = {"a": {"op": "times", "of": ["z", 2]}, "z": {"op": "times", "of": ["a", 3]}}
+    with pytest.raises(Invalid) as refused:
+        read_rule(document | {"derive": circle})
+    assert [(p.where, p.code) for p in refused.value.problems] == [("derive", "made-of-each-other")]
