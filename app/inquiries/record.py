@@ -12,6 +12,7 @@ from app import clock
 from app.auth import Identity
 from app.errors import Forbidden, Unknown
 from app.extensions import db
+from app.inquiries import models  # noqa: F401 - what is written here in SQL has its table there
 from app.inquiries.subjects import Subject
 from app.records.store import as_json
 from app.web import cursor_of, read_cursor
