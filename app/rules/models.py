@@ -115,7 +115,7 @@ class TouchedGroup(db.Model):
 
     __tablename__ = "touched_groups"
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=False), primary_key=True)
     dataset: Mapped[str] = mapped_column(CODE)
     place: Mapped[str] = mapped_column(CODE)
     at: Mapped[datetime] = mapped_column(INSTANT)

@@ -285,8 +285,8 @@ def requests_of(ids):
                 continue
             if method == "post" and "{" not in path and not path.endswith(("/supervision/orders", "/my-data/requests")):
                 continue  # files something new, which says nothing of what is there
-            others = {"seq": 1, "log": "330213", "size": 1, "commitment": "00" * 32, "clue_id": NO_CLUE}
-            others |= dict.fromkeys(("alert_id", "packet_id", "question_id", "task_id"), NO_CLUE)
+            others = {"version": 1, "seq": 1, "log": "330213", "size": 1, "commitment": "00" * 32, "clue_id": NO_CLUE}
+            others |= dict.fromkeys(("alert_id", "packet_id", "question_id", "task_id", "source_id", "batch_id"), NO_CLUE)
             variants = [path.format(**ids, link=ids["token"], **others)]
             if "/inbox/{message_id}" in path:
                 variants = [path.format(message_id=ids["inbox_id"])]
