@@ -26,6 +26,8 @@ def sample(field):
         return [sample(field.inner)] * 2
     if isinstance(field, fields.Nested):
         return {name: sample(each) for name, each in field.schema.dump_fields.items()}
+    if isinstance(field, fields.Dict) and field.value_field:
+        return {"level": sample(field.value_field)}
     return next((value for kind, value in SAMPLES if isinstance(field, kind)), 4)
 
 
