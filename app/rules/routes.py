@@ -4,6 +4,7 @@ from typing import Any
 
 from app import idempotency
 from app.auth import signed_in
+from app.rules import models  # noqa: F401 - the tables are known whether or not the service behind the routes is loaded
 from app.rules.schemas import (
     Approval,
     PreviewFacts,
