@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
 from importlib import resources
 
 import ibis
@@ -27,15 +26,10 @@ def scopes() -> dict[str, tuple[tuple[str, ...], ...]]:
     return {name: tuple(tuple(path) for path in paths) for name, paths in raw.items()}
 
 
-@dataclass(frozen=True)
-class Steps:
-    """The single steps of kinship: `person`, `kin` (who is the `step` of person), from and to which day, and the record that says so."""
-
-    table: ir.Table
-
-
-def steps(tables: Tables, confidence: str) -> Steps:
-    """Every step that is at least so sure and that nobody has denied, in both directions."""
+def steps(tables: Tables, confidence: str) -> ir.Table:
+    """The single steps of kinship that are at least so sure and that nobody has denied, in both directions: `person`, `kin` (who is the
+    `step` of person), from and to which day, and `relation_row`, the record that says so.
+    """
     relations = tables.all("relation")
     accepted = CONFIDENCES[: CONFIDENCES.index(confidence) + 1]
     denied = relations.filter(relations.confidence == "denied")
@@ -62,10 +56,10 @@ def steps(tables: Tables, confidence: str) -> Steps:
         ends_on=sure.ends_on,
         relation_row=sure.row_id,
     )
-    return Steps(forward.union(back))
+    return forward.union(back)
 
 
-def kin_of(start: ir.Table, known: Steps, scope: str) -> ir.Table:
+def kin_of(start: ir.Table, known: ir.Table, scope: str) -> ir.Table:
     """Kin of the persons in `start` (columns row_id, who, day): row_id, day, kin, kinship (the chain of steps), and step_0 … step_3, the
     relation records along the chain, NULL beyond its end. Nobody is their own kin.
     """
@@ -73,10 +67,10 @@ def kin_of(start: ir.Table, known: Steps, scope: str) -> ir.Table:
     return functools.reduce(lambda a, b: a.union(b), found)
 
 
-def _along(start: ir.Table, known: Steps, path: tuple[str, ...]) -> ir.Table:
+def _along(start: ir.Table, known: ir.Table, path: tuple[str, ...]) -> ir.Table:
     at = start.select(row_id=start.row_id, day=start.day, first=start.who, kin=start.who)
     for i, step in enumerate(path):
-        edges = known.table.filter(known.table.step == step)
+        edges = known.filter(known.step == step)
         edges = edges.select(
             _from=edges.person,
             _to=edges.kin,

@@ -21,7 +21,8 @@ class Tables:
     """The datasets of a run.
 
     `as_of`: the day the rule is judged on (absence is judged against it). `known_on`: only what had arrived by the end of that day, in
-    the version of that day; None means what is known now. `scope`: the subject's columns whose touched values alone are looked at.
+    the version of that day; None means what is known now. `touched`: only the groups of the rule's axis that were touched, else everything.
+    `complete_until`: the last day up to which a dataset's sources have delivered; what is not there from a later day is waited for.
     """
 
     datasets: Mapping[str, Dataset]

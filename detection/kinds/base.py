@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,3 +75,8 @@ def part(met: ir.Table, row_of: str, dataset: str, row_id: str) -> ir.Table:
 def later(day: ir.DateValue, days: int) -> ir.DateValue:
     """The day so many days on."""
     return (day + ibis.interval(days=days)).cast("date") if days else day
+
+
+def area_of(columns: Sequence[str]) -> str:
+    """The axis of a kind that compares records which are alike in these columns: the narrowest area among them, else the first of them."""
+    return next((area for area in ("place", "in_township", "in_county") if area in columns), columns[0])

@@ -8,7 +8,7 @@ import ibis
 from ibis.expr import types as ir
 
 from detection.documents import Rule
-from detection.kinds.base import Hits, Kind, Param, of
+from detection.kinds.base import Hits, Kind, Param, area_of, of
 from detection.tables import Tables, number
 
 _PARAMS = (
@@ -60,10 +60,4 @@ def _near(rows: ir.Table, given: dict[str, Any]) -> ir.Table:
     return rows.filter(rows.alike >= given["at_least"])
 
 
-COLLISION = Kind("collision", _PARAMS, axis=lambda rule: _axis(rule), find=_find, adds=lambda rule: {"alike": "int64"})
-
-
-def _axis(rule: Rule) -> str:
-    """By village when the village is one of the keys, else by the first key."""
-    keys = rule.params["keys"]
-    return "place" if "place" in keys else str(keys[0])
+COLLISION = Kind("collision", _PARAMS, axis=lambda rule: area_of(rule.params["keys"]), find=_find, adds=lambda rule: {"alike": "int64"})

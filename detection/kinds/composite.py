@@ -5,7 +5,7 @@ from __future__ import annotations
 from ibis.expr import types as ir
 
 from detection.documents import Rule
-from detection.kinds.base import Hits, Kind, Param, cannot_judge, of
+from detection.kinds.base import Hits, Kind, Param, area_of, cannot_judge, of
 from detection.tables import Tables, number
 
 _PARAMS = (
@@ -41,7 +41,7 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
 COMPOSITE = Kind(
     "composite",
     _PARAMS,
-    axis=lambda rule: str(rule.params["same"][0]),
+    axis=lambda rule: area_of(rule.params["same"]),
     find=_find,
     adds=lambda rule: {"sides": "int64"},
 )

@@ -8,7 +8,7 @@ import ibis
 from ibis.expr import types as ir
 
 from detection.documents import Rule
-from detection.kinds.base import Hits, Kind, Param, cannot_judge, of
+from detection.kinds.base import Hits, Kind, Param, area_of, cannot_judge, of
 from detection.tables import Tables
 
 _PARAMS = (
@@ -56,13 +56,7 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
 CONCENTRATION = Kind(
     "concentration",
     _PARAMS,
-    axis=lambda rule: axis(rule),
+    axis=lambda rule: area_of(rule.params["within"]),
     find=_find,
     adds=lambda rule: {"share_percent": "int64", "share_amount": "int64", "records": "int64"},
 )
-
-
-def axis(rule: Rule) -> str:
-    """By the area within which shares are taken, else by the first column."""
-    within = rule.params["within"]
-    return next((area for area in ("place", "in_township", "in_county") if area in within), str(within[0]))

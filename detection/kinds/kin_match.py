@@ -13,7 +13,7 @@ from ibis.expr import types as ir
 from detection.conditions import condition
 from detection.documents import Rule
 from detection.kinds.base import Hits, Kind, Param, cannot_judge, later, of, part
-from detection.kinship import CONFIDENCES, Steps, kin_of, scopes, steps
+from detection.kinship import CONFIDENCES, kin_of, scopes, steps
 from detection.tables import Tables
 
 _PARAMS = (
@@ -50,7 +50,7 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     start = tables.once("rule_start", start)
     known = steps(tables, given["confidence"])
     # One village's people are looked for by index; those of a whole province need every step, and need it once.
-    known = known if tables.touched else Steps(tables.once("rule_steps", known.table))
+    known = known if tables.touched else tables.once("rule_steps", known)
     reached = kin_of(start, known, given["scope"])
     if given["self_too"]:
         own = start.select("row_id", "day", kin=start.who).mutate(kinship=ibis.literal("self", type="string"))

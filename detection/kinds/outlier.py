@@ -9,7 +9,7 @@ import ibis
 from ibis.expr import types as ir
 
 from detection.documents import Rule
-from detection.kinds.base import Hits, Kind, Param, cannot_judge, of
+from detection.kinds.base import Hits, Kind, Param, area_of, cannot_judge, of
 from detection.tables import Tables
 
 _PARAMS = (
@@ -69,13 +69,7 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
 OUTLIER = Kind(
     "outlier",
     _PARAMS,
-    axis=lambda rule: axis(rule),
+    axis=lambda rule: area_of(rule.params["peers"]),
     find=_find,
     adds=lambda rule: {"peers": "int64", "middle": "int64"},
 )
-
-
-def axis(rule: Rule) -> str:
-    """By the area among what makes peers, else by the first column."""
-    peers = rule.params["peers"]
-    return next((area for area in ("place", "in_township", "in_county") if area in peers), str(peers[0]))

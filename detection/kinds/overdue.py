@@ -137,7 +137,9 @@ def _accrual(rows: ir.Table, given: dict[str, Any], until: Any) -> ir.Table:
         if given["ends"] is None
         else ibis.ifelse(rows[given["ends"]] < on(until), rows[given["ends"]], on(until))
     )
-    rows = rows.mutate(_years=(number(last) - number(rows[given["due"]])) // 365)
+    due = rows[given["due"]]
+    not_yet = (last.month() * 100 + last.day() < due.month() * 100 + due.day()).ifelse(1, 0)
+    rows = rows.mutate(_years=last.year() - due.year() - not_yet)
     rows = rows.mutate(outstanding=(rows._years * rows[given["amount"]]).cast("int64") - rows._paid)
     rows = rows.mutate(days_late=number(on(until)) - number(rows[given["due"]]) - 365).drop("_years")
     late = [rows.outstanding > given["tolerance"], rows.days_late > given["grace_days"]]

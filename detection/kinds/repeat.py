@@ -6,8 +6,7 @@ import ibis
 from ibis.expr import types as ir
 
 from detection.documents import Rule
-from detection.kinds.base import Hits, Kind, Param, cannot_judge, of
-from detection.kinds.split import axis
+from detection.kinds.base import Hits, Kind, Param, area_of, cannot_judge, of
 from detection.tables import Tables, number
 
 _PARAMS = (
@@ -38,4 +37,4 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
     )
 
 
-REPEAT = Kind("repeat", _PARAMS, axis=axis, find=_find, adds=lambda rule: {"times": "int64"})
+REPEAT = Kind("repeat", _PARAMS, axis=lambda rule: area_of(rule.params["same"]), find=_find, adds=lambda rule: {"times": "int64"})

@@ -7,7 +7,7 @@ from ibis.expr import types as ir
 
 from detection.conditions import threshold_column
 from detection.documents import Rule
-from detection.kinds.base import Hits, Kind, Param, cannot_judge, of
+from detection.kinds.base import Hits, Kind, Param, area_of, cannot_judge, of
 from detection.tables import Tables, number
 
 _PARAMS = (
@@ -55,11 +55,5 @@ def _find(rule: Rule, subject: ir.Table, tables: Tables) -> Hits:
 
 
 SPLIT = Kind(
-    "split", _PARAMS, axis=lambda rule: axis(rule), find=_find, adds=lambda rule: {"total": "int64", "limit": "int64"}
+    "split", _PARAMS, axis=lambda rule: area_of(rule.params["same"]), find=_find, adds=lambda rule: {"total": "int64", "limit": "int64"}
 )
-
-
-def axis(rule: Rule) -> str:
-    """By the area among the columns that are the same, else by the first of them."""
-    same = rule.params["same"]
-    return next((area for area in ("place", "in_township", "in_county") if area in same), str(same[0]))

@@ -162,6 +162,13 @@ def test_a_lease_without_a_plan_owes_its_rent_for_each_full_year(
     assert {key: value[1] for key, value in alerts.items()} == {"nine years": 900}
 
 
+@pytest.mark.parametrize(("day", "owed"), [(date(2023, 12, 31), 800), (date(2024, 1, 1), 900)])
+def test_a_year_is_full_on_its_day_and_leap_years_bring_it_no_nearer(datasets: Mapping[str, Dataset], day: date, owed: int) -> None:
+    params = {"mode": "accrual", "due": "due_on", "amount": "amount", "paid": "receipt", "match": {"lease": "lease"}, "paid_amount": "amount"}
+    document = a_rule("overdue", "due", params, ["lease"], money="outstanding")
+    assert found(datasets, document, {"due": dues("2015-01-01")}, as_of=day)[0]["L"][1] == owed
+
+
 @pytest.mark.parametrize(
     ("done_on", "hit"),
     [(None, True), ("2021-01-11", False), ("2021-01-12", True), ("2021-01-01", False)],
