@@ -28,7 +28,9 @@ _TYPES = {
 def connect(path: str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """A connection that counts days in China and reaches nothing outside the file."""
     connection = duckdb.connect(
-        path, read_only=read_only, config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        path,
+        read_only=read_only,
+        config={"autoinstall_known_extensions": False, "autoload_known_extensions": False, "enable_external_access": False},
     )
     connection.execute("SET TimeZone = 'Asia/Shanghai'")
     return connection

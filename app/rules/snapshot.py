@@ -6,6 +6,7 @@ of its own, is written under another name and appears complete or not at all.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -20,24 +21,36 @@ from detection.tables import SCHEMA
 # The batch says which upload brought a record; no rule asks for it.
 _LEFT_OUT = frozenset({"batch_id"})
 KEPT = 2
+# Seconds after which a file in the making was left by a process that was killed.
+LEFT_AFTER = 6 * 3600
 
 
 def publish(url: str, datasets: Iterable[Dataset], folder: Path, taken_at: datetime) -> Path:
     """Copies every version of every record that the role in `url` may read. Returns the new file; older ones but one are removed."""
-    folder.mkdir(parents=True, exist_ok=True)
+    # The names of people stand in it: the folder and the file are for nobody else.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     done = folder / f"snapshot-{taken_at:%Y%m%dT%H%M%S%f}.duckdb"
     making = done.with_suffix(".making")
-    making.unlink(missing_ok=True)
-    with adbc.connect(_plain(url)) as source, duck.connect(str(making)) as target:
-        listed = list(datasets)
-        duck.make_tables(target, listed)
-        for dataset in listed:
+    try:
+        _make(url, list(datasets), making)
+        making.chmod(0o600)
+        making.rename(done)
+    finally:
+        making.unlink(missing_ok=True)
+    for old in sorted(folder.glob("snapshot-*.duckdb"))[:-KEPT]:
+        old.unlink(missing_ok=True)
+    for left in folder.glob("snapshot-*.making*"):
+        if time.time() - left.stat().st_mtime > LEFT_AFTER:
+            left.unlink(missing_ok=True)
+    return done
+
+
+def _make(url: str, datasets: list[Dataset], path: Path) -> None:
+    with adbc.connect(_plain(url)) as source, duck.connect(str(path)) as target:
+        duck.make_tables(target, datasets)
+        for dataset in datasets:
             _copy(source, target, dataset)
         target.execute("CHECKPOINT")
-    making.rename(done)
-    for old in sorted(folder.glob("snapshot-*.duckdb"))[:-KEPT]:
-        old.unlink()
-    return done
 
 
 def newest(folder: Path) -> Path | None:
