@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import orjson
 from sqlalchemy import insert, text
 
-from app import clock
+from app import clock, timeline
 from app.auth import Identity
 from app.extensions import db
 from app.privacy.models import CaseRead
@@ -57,7 +57,7 @@ def record_export(who: Identity, query: Mapping[str, Any]) -> None:
     """Put an export on record, with its filter."""
     area = who.actor.scope.ljust(12, "0")
     kept = {name: value for name, value in query.items() if value not in (None, [], False) and name != "limit"}
-    values = {"petition_id": None, "division_code": area, "what": "export", "purpose": "export", "details": kept}
+    values = {"petition_id": None, "division_code": area, "what": "export", "purpose": "export", "details": timeline.plain(kept)}
     db.session.execute(_EXPORT, {**_reader(who), **values})
 
 

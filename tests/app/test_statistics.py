@@ -155,6 +155,12 @@ def test_the_spreadsheet_says_the_same_and_its_download_is_on_record(cases, clie
     assert db_session.execute(text("SELECT count(*) FROM case_reads WHERE what = 'export'")).scalar_one() == 1
 
 
+def test_the_span_of_a_download_is_on_record_too(client, as_staff, db_session):
+    answer = client.get(f"{STAFF}.csv", query_string={"since": "2026-01-01", "until": "2026-01-31"}, headers=as_staff("fenghua.office"))
+    assert answer.status_code == 200
+    assert db_session.scalars(text("SELECT details FROM case_reads")).all() == [{"since": "2026-01-01", "until": "2026-01-31"}]
+
+
 # Published figures.
 
 
