@@ -10,7 +10,6 @@ from detection.definitions import Dataset
 # current: somebody sends this dataset for the place and is in time. late: its time has passed. silent: nothing ever came.
 # partial: only for parts of the place. missing: nobody sends it. Only of a current one does "nothing found" say something.
 State = Literal["current", "late", "silent", "partial", "missing"]
-_WORST: Sequence[State] = ("missing", "silent", "partial", "late", "current")
 _OF_SOURCE = ("code", "name", "scope", "last_arrival_at", "watermark", "degraded")
 
 
@@ -21,18 +20,15 @@ class Coverage:
     datasets: Mapping[str, Dataset]
     sources: Mapping[str, Sequence[Mapping[str, Any]]]
 
-    def of(self, code: str, places: Iterable[str]) -> dict[str, Any]:
-        """The dataset with its name, the sources for these places (codes or the digits of an area), and the worst state among them."""
-        asked = sorted(set(places))
-        known = self.sources.get(code, ())
-        near = [s for s in known if any(p.startswith(s["scope"]) or s["scope"].startswith(p) for p in asked)]
-        states = {_state(near, place) for place in asked}
+    def of(self, code: str, place: str) -> dict[str, Any]:
+        """The dataset with its name, the sources for a place (a code or the digits of an area), and its state there."""
+        near = [s for s in self.sources.get(code, ()) if place.startswith(s["scope"]) or s["scope"].startswith(place)]
         dataset = self.datasets[code]
         return {
             "dataset": code,
             "name": dataset.name.zh,
             "name_en": dataset.name.en,
-            "state": next(one for one in _WORST if one in states),
+            "state": _state(near, place),
             "sources": [{name: source[name] for name in _OF_SOURCE} for source in near],
         }
 

@@ -4,7 +4,6 @@ from marshmallow import fields, validate
 
 from app.web import Schema, Text
 
-_VILLAGE = {"validate": validate.Regexp(r"\A[0-9]{12}\Z"), "metadata": {"pattern": "^[0-9]{12}$", "description": "a village"}}
 STATES = ("current", "late", "silent", "partial", "missing")
 
 

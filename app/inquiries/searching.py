@@ -77,7 +77,7 @@ def shown_columns(dataset: Dataset, *, reveal: bool) -> tuple[str, ...]:
 def _told(coverage: Coverage, code: str, area: str, rows: list[dict[str, Any]], *, reveal: bool) -> dict[str, Any]:
     dataset = coverage.datasets[code]
     return {
-        **coverage.of(code, [area]),
+        **coverage.of(code, area),
         "found": rows[0]["found"] if rows else 0,
         "masked": [field.code for field in dataset.fields if field.personal and not reveal],
         "items": rows,

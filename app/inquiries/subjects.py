@@ -32,17 +32,14 @@ class Subject:
         return self.key if self.kind != "company" else Hasher("company")(self.key)
 
 
-def subject_of(given: Mapping[str, Any], where: str = "about") -> Subject:
-    """The subject of a request. Raises Invalid `{where}.number` for a number that fails its check; the number is in no message."""
-    return Subject(given["kind"], key_of(given["kind"], given["number"], f"{where}.number"))
-
-
-def key_of(kind: str, number: str, where: str) -> str:
-    """What the records hold for this number. Raises Invalid at `where`."""
-    read = read_value(kind, number)
+def subject_of(about: Mapping[str, Any]) -> Subject:
+    """The subject of a request, as the records hold it. Raises Invalid `about.number` for a number that fails its check; the number is in
+    no message."""
+    kind = about["kind"]
+    read = read_value(kind, about["number"])
     if isinstance(read, Unreadable) or not isinstance(read, str):
-        raise Invalid({where: [read.reason if isinstance(read, Unreadable) else "empty"]})
-    return Hasher("person")(read) if kind == "person" else read
+        raise Invalid({"about.number": [read.reason if isinstance(read, Unreadable) else "empty"]})
+    return Subject(kind, Hasher("person")(read) if kind == "person" else read)
 
 
 def columns_of(dataset: Dataset, kind: str) -> tuple[str, ...]:
